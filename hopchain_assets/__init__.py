@@ -1,0 +1,1 @@
+"""Certified multi-hop image questions as Dagster assets over DuckDB."""

@@ -1,0 +1,1 @@
+"""Formats that leave the line: pictures with marks, Markdown, HTML pages and shards, one file each."""

@@ -1,0 +1,125 @@
+"""A question as a reader meets it, and its hops in words that need no ids."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from hopchain_assets.domain.program import Count, Node, Objects, Program
+from hopchain_assets.domain.records import Chain, Facts, Hop, HopKind, Instance, Level
+
+State = Literal["verified", "waiting", "rejected"]
+
+KIND_WORDS: Mapping[HopKind, str] = {
+    "root": "start",
+    "instance_chain": "instance chain",
+    "perception_level": "perception level",
+}
+LEVEL_WORDS: Mapping[Level, str] = {"L1": "one object", "L2": "several objects"}
+QUERY_TYPE_WORDS: Mapping[str, str] = {"A": "instance dependency", "B": "level alternation", "C": "both combined"}
+_COLUMNS = ("left", "", "right")
+_ROWS = ("top", "", "bottom")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One question with all that a page shows of it.
+
+    `picture` is the picture file's bytes, of the size that `facts` states. `note` says in a
+    sentence why a question waits or was rejected. `name` is the picture's file name.
+    """
+
+    picture: bytes
+    facts: Facts
+    chain: Chain
+    state: State
+    licence: str = ""
+    author: str = ""
+    source_page: str = ""
+    split: str = ""
+    name: str = ""
+    note: str = ""
+
+
+def clean_text(text: str) -> str:
+    """One line without control, formatting (bidirectional overrides too) or surrogate characters.
+
+    The text comes from files and models: a lone surrogate cannot be written as UTF-8, and an
+    override can show a text in another order than it is stored in.
+    """
+    kept = (" " if _is_space(char) else char for char in text)
+    return " ".join("".join(char for char in kept if not unicodedata.category(char).startswith("C")).split())
+
+
+def _is_space(char: str) -> bool:
+    return char.isspace() or unicodedata.category(char) == "Cc"
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text in at most `limit` characters, with an ellipsis where something was cut."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def position_words(x: float, y: float, width: float, height: float) -> str:
+    """Where a point lies in a picture, by thirds: `top left`, `right`, `centre`."""
+    column = _COLUMNS[min(2, max(0, int(3 * x / width)))]
+    row = _ROWS[min(2, max(0, int(3 * y / height)))]
+    return f"{row} {column}".strip() or "centre"
+
+
+def instance_words(instance: Instance, facts: Facts) -> str:
+    """An instance as `the person (top left)`."""
+    category = clean_text(instance.category)
+    return f"the {category} ({position_words(instance.cx, instance.cy, facts.width, facts.height)})"
+
+
+def result_words(result: str, facts: Facts) -> str:
+    """A hop's result for a reader: an instance's words, a set's members, or the value as it is."""
+    by_id = {instance.instance_id: instance for instance in facts.instances}
+    if result in by_id:
+        return instance_words(by_id[result], facts)
+    names = [name for name in re.split(r"[\s,;]+", result.strip("[]() ")) if name]
+    if names and all(name in by_id for name in names):
+        return f"{len(names)} found: " + ", ".join(instance_words(by_id[name], facts) for name in names)
+    return clean_text(result)
+
+
+def found_instances(chain: Chain, facts: Facts) -> tuple[tuple[int, str], ...]:
+    """(hop number, instance id) of the hops that find one instance, in the order of the hops."""
+    known = {instance.instance_id for instance in facts.instances}
+    return tuple((hop.number, hop.result) for hop in chain.hops if hop.result in known)
+
+
+def counted_members(chain: Chain, facts: Facts) -> dict[str, int]:
+    """The hop that counts each of the chain's instances which no hop finds.
+
+    A member is told by its category, so it is left out where two hops count one category.
+    """
+    counts = [(hop.number, category) for hop in chain.hops for category in _counted_categories(hop, chain.program)]
+    found = {name for _, name in found_instances(chain, facts)}
+    members: dict[str, int] = {}
+    for instance in facts.instances:
+        hops = {number for number, category in counts if category == instance.category}
+        if instance.instance_id in chain.instance_ids and instance.instance_id not in found and len(hops) == 1:
+            members[instance.instance_id] = hops.pop()
+    return members
+
+
+def _counted_categories(hop: Hop, program: Program) -> set[str]:
+    nodes = program.by_id()
+    return {
+        category
+        for name in hop.grounds
+        if isinstance(node := nodes.get(name), Count) and (category := _category(node, nodes))
+    }
+
+
+def _category(node: Node | None, nodes: Mapping[str, Node]) -> str:
+    for _ in range(len(nodes)):
+        if node is None or isinstance(node, Objects):
+            break
+        node = nodes.get(getattr(node, "of", ""))
+    return node.category if isinstance(node, Objects) else ""
