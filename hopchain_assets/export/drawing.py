@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -20,15 +21,15 @@ from hopchain_assets.export.marks import (
     Point,
     category_colours,
     draw_mask,
-    ink_on,
     instance_mask,
     stroke_width,
     to_picture,
     to_pixels,
 )
+from hopchain_assets.export.placing import Places, middle_of
 from hopchain_assets.export.words import clean_text, counted_members, found_instances, shortened
 
-_DIM = 0.62
+_DIM = 0.68
 _LABEL_LENGTH = 28
 _QUALITIES = (86, 78, 70, 60)
 _SMALLEST_SIDE = 24
@@ -74,21 +75,21 @@ def outline_instances(
     drawn = to_picture(pixels)
     if not labels:
         return drawn
-    overlay, places = Overlay(picture.size), _Places(masks.values(), picture.size)
-    height = max(13.0, max(picture.size) / 44)
+    overlay, places = Overlay(picture.size), Places(masks.values(), picture.size)
+    height = max(13.0, math.sqrt(picture.width * picture.height) / 37)
     for instance in instances:
         text = shortened(clean_text(labels.get(instance.instance_id, "")), _LABEL_LENGTH)
         if text:
             colour = PALETTE[colours[instance.category]]
-            center = places.beside(instance.box, overlay.text_size(text, height))
-            overlay.pill(center, text, height, colour, ink_on(colour), INK)
+            center = places.beside(masks[instance.instance_id], overlay.text_size(text, height))
+            overlay.pill(center, text, height, colour, INK, INK)
     return overlay.onto(drawn)
 
 
 def draw_chain(picture: Image.Image, facts: Facts, chain: Chain) -> Image.Image:
     """The picture with the chain's instances outlined, numbered by hop and joined by arrows.
 
-    Full badges are instances that a hop finds, white badges members of a set that a hop counts.
+    Coloured badges mark instances that a hop finds, white ones members of a set that a hop counts.
     The rest of the picture is dimmed.
 
     Raises:
@@ -99,26 +100,23 @@ def draw_chain(picture: Image.Image, facts: Facts, chain: Chain) -> Image.Image:
     instances = [instance for instance in facts.instances if instance.instance_id in wanted]
     masks = {instance.instance_id: instance_mask(instance, picture.size) for instance in instances}
     drawn = _spotlit(picture, instances, masks)
-    overlay, places = Overlay(picture.size), _Places(masks.values(), picture.size)
-    height = max(18.0, max(picture.size) / 26)
     badges = _badges(found, counted_members(chain, facts))
-    centers: dict[str, Point] = {}
-    for instance in sorted(instances, key=lambda one: one.area):
-        if instance.instance_id in badges:
-            size = overlay.text_size(badges[instance.instance_id], height)
-            centers[instance.instance_id] = places.on_or_beside(instance, masks[instance.instance_id], size)
+    height = max(18.0, math.sqrt(picture.width * picture.height) / 21)
+    overlay = Overlay(picture.size)
     path = [name for _, name in found]
-    for start, end in zip(path, path[1:], strict=False):
-        if start != end:
-            trims = tuple(overlay.text_size(badges[name], height)[0] / 2 + height * 0.12 for name in (start, end))
-            overlay.arrow(centers[start], centers[end], (trims[0], trims[1]), max(2.0, height / 9))
+    steps = [(start, end) for start, end in itertools.pairwise(path) if start != end]
+    sizes = {name: overlay.text_size(badges[name], height) for name in masks if name in badges}
+    centers = _badge_centers(masks, sizes, steps, picture.size)
+    for start, end in steps:
+        gap = height * 0.12
+        trim = (sizes[start][0] / 2 + gap, sizes[end][0] / 2 + gap)
+        overlay.arrow(centers[start], centers[end], trim, max(2.0, height / 9))
     colours = category_colours(instance.category for instance in instances)
     for instance in instances:
-        if instance.instance_id in badges:
-            colour, text = PALETTE[colours[instance.category]], badges[instance.instance_id]
-            by_hop = instance.instance_id in path
-            look = (colour, ink_on(colour), PAPER) if by_hop else (PAPER, INK, colour)
-            overlay.pill(centers[instance.instance_id], text, height, *look)
+        name, colour = instance.instance_id, PALETTE[colours[instance.category]]
+        if name in centers:
+            fill, rim = (colour, PAPER) if name in path else (PAPER, colour)
+            overlay.pill(centers[name], badges[name], height, fill, INK, rim)
     return overlay.onto(drawn)
 
 
@@ -180,25 +178,30 @@ def _spotlit(picture: Image.Image, instances: Sequence[Instance], masks: Mapping
     return to_picture(pixels)
 
 
+def _badge_centers(
+    masks: Mapping[str, Mask],
+    sizes: Mapping[str, tuple[float, float]],
+    steps: Sequence[tuple[str, str]],
+    picture_size: tuple[int, int],
+) -> dict[str, Point]:
+    """Where each badge goes; small objects choose first, for they have the fewest places."""
+    places = Places(masks.values(), picture_size)
+    centers: dict[str, Point] = {}
+    for name in sorted(sizes, key=lambda one: (int(masks[one].sum()), one)):
+        others = [other for step in steps if name in step for other in step if other != name]
+        links = [middle_of(masks[other]) for other in others]
+        centers[name] = places.on_or_beside(masks[name], sizes[name], links)
+    return centers
+
+
 def _large_first(instances: Sequence[Instance]) -> list[Instance]:
     return sorted(instances, key=lambda one: (-one.area, one.instance_id))
 
 
-def _badges(found: Sequence[tuple[int, str]], members: Mapping[str, int]) -> dict[str, str]:
-    """The text on each instance's badge: the hops that found it, or the hop that counted it."""
-    texts = {name: str(number) for name, number in members.items()}
+def _badges(found: Sequence[tuple[int, str]], members: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """The text on each instance's badge: the hops that found it, else those that counted it."""
+    hops: dict[str, list[int]] = {}
     for number, name in found:
-        hops = texts[name].split(" · ") if name in texts else []
-        texts[name] = " · ".join([*hops, str(number)])
-    return texts
-
-
-class _Places:
-    """Finds room for badges and labels where they hide neither objects nor each other."""
-
-    def __init__(self, masks: Sequence[Mask] | object, size: tuple[int, int]) -> None:
-        self._width, self._height = size
-        self._objects = np.zeros((size[1], size[0]), dtype=bool)
-        for mask in masks:  # pyright: ignore
-            self._objects |= mask
-        self._taken = np.zeros_like(self._objects)
+        hops.setdefault(name, []).append(number)
+    numbers = {**members, **hops}
+    return {name: " · ".join(map(str, sorted(set(those)))) for name, those in numbers.items()}

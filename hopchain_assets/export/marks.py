@@ -5,6 +5,7 @@ Positions are picture pixels as in `domain/records.py`, masks are `[H, W] bool`.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -18,15 +19,16 @@ from hopchain_assets.domain.records import Instance
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
 Mask = NDArray[np.bool_]
-Pixels = NDArray[np.float32]
+Pixels = NDArray[np.floating]
 
 INK: Colour = (17, 24, 39)
 PAPER: Colour = (255, 255, 255)
+# every colour is light enough for text in INK on it (contrast 4.3 or more)
 PALETTE: tuple[Colour, ...] = (
     (255, 59, 92), (0, 166, 255), (255, 176, 0), (22, 186, 102), (170, 88, 255), (255, 110, 30),
     (0, 186, 186), (240, 70, 190), (150, 190, 0), (86, 108, 255), (200, 120, 70), (120, 140, 160),
 )  # fmt: skip
-_FILL = 0.16
+_FILL = 0.1
 _HALO = 0.5
 # the logistic curve that follows the normal distribution most closely has this slope
 _LOGISTIC = 1.702
@@ -169,7 +171,7 @@ class Overlay:
 
     def _line(self, points: Sequence[Point], width: float, colour: Colour) -> None:
         # a stamped disc at every point has round ends and no cracks at the bends
-        for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+        for (ax, ay), (bx, by) in itertools.pairwise(points):
             steps = max(1, math.ceil(math.dist((ax, ay), (bx, by)) * self._scale / 2))
             for step in range(steps + 1):
                 x, y = ax + (bx - ax) * step / steps, ay + (by - ay) * step / steps
@@ -191,13 +193,6 @@ class Overlay:
     def _scaled(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
         x0, y0, x1, y1 = (value * self._scale for value in box)
         return x0, y0, x1, y1
-
-
-def ink_on(colour: Colour) -> Colour:
-    """Black or white, whichever is easier to read on the colour (WCAG's relative luminance)."""
-    linear = [(value / 255) ** 2.2 for value in colour]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return INK if luminance > 0.3 else PAPER
 
 
 def _curve(start: Point, end: Point, trim: tuple[float, float]) -> list[Point]:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from hopchain_assets.domain.program import Count, Node, Objects, Program
-from hopchain_assets.domain.records import Chain, Facts, Hop, HopKind, Instance, Level
+from hopchain_assets.domain.english.nouns import singular
+from hopchain_assets.domain.interpreter import Plan, World, members_of
+from hopchain_assets.domain.program import Count
+from hopchain_assets.domain.records import Chain, Facts, HopKind, Instance, Level
 
 State = Literal["verified", "waiting", "rejected"]
 
@@ -72,7 +74,7 @@ def position_words(x: float, y: float, width: float, height: float) -> str:
 
 def instance_words(instance: Instance, facts: Facts) -> str:
     """An instance as `the person (top left)`."""
-    category = clean_text(instance.category)
+    category = clean_text(singular(instance.category))
     return f"the {category} ({position_words(instance.cx, instance.cy, facts.width, facts.height)})"
 
 
@@ -93,33 +95,17 @@ def found_instances(chain: Chain, facts: Facts) -> tuple[tuple[int, str], ...]:
     return tuple((hop.number, hop.result) for hop in chain.hops if hop.result in known)
 
 
-def counted_members(chain: Chain, facts: Facts) -> dict[str, int]:
-    """The hop that counts each of the chain's instances which no hop finds.
-
-    A member is told by its category, so it is left out where two hops count one category.
-    """
-    counts = [(hop.number, category) for hop in chain.hops for category in _counted_categories(hop, chain.program)]
-    found = {name for _, name in found_instances(chain, facts)}
-    members: dict[str, int] = {}
-    for instance in facts.instances:
-        hops = {number for number, category in counts if category == instance.category}
-        if instance.instance_id in chain.instance_ids and instance.instance_id not in found and len(hops) == 1:
-            members[instance.instance_id] = hops.pop()
+def counted_members(chain: Chain, facts: Facts) -> dict[str, tuple[int, ...]]:
+    """The hops that count each instance: its id to their numbers, ascending."""
+    plan = Plan(chain.program)
+    values = plan.run(World.of(facts))
+    nodes = chain.program.by_id()
+    members: dict[str, tuple[int, ...]] = {}
+    for hop in chain.hops:
+        for name in hop.grounds:
+            node = nodes.get(name)
+            counted = values[plan.position[node.of]] if isinstance(node, Count) else None
+            for position in members_of(int(counted or 0)):
+                instance_id = facts.instances[position].instance_id
+                members[instance_id] = (*members.get(instance_id, ()), hop.number)
     return members
-
-
-def _counted_categories(hop: Hop, program: Program) -> set[str]:
-    nodes = program.by_id()
-    return {
-        category
-        for name in hop.grounds
-        if isinstance(node := nodes.get(name), Count) and (category := _category(node, nodes))
-    }
-
-
-def _category(node: Node | None, nodes: Mapping[str, Node]) -> str:
-    for _ in range(len(nodes)):
-        if node is None or isinstance(node, Objects):
-            break
-        node = nodes.get(getattr(node, "of", ""))
-    return node.category if isinstance(node, Objects) else ""

@@ -1,0 +1,177 @@
+"""The certifier: facts and a chain in, findings out, whoever wrote the chain.
+
+A chain without findings is certified: its program gives the stated number, every hop is necessary,
+every reference holds by a margin that a person can see, and the words say what the program computes.
+It shares no code with the composer. Rules and their sources are in docs/certificate.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from hopchain_assets.domain.certify import words
+from hopchain_assets.domain.certify.decisive import Decisions
+from hopchain_assets.domain.certify.margins import Margins, Ruler
+from hopchain_assets.domain.certify.necessary import Necessity
+from hopchain_assets.domain.certify.robust import Disturbance, disturbed_worlds, robust
+from hopchain_assets.domain.certify.structure import Structure, chained, kinds
+from hopchain_assets.domain.english.reading import read_question
+from hopchain_assets.domain.interpreter import Plan, Value, World, members_of
+from hopchain_assets.domain.program import Count, Program, ProgramError
+from hopchain_assets.domain.records import Chain, Facts, Finding, canonical_number, normal_question
+
+RULES = (
+    "number",
+    "kinds",
+    "chained",
+    "countable",
+    "unique_reference",
+    "coverage",
+    "decisive",
+    "necessary",
+    "duplicate",
+    "leakage",
+    "bound",
+    "robust",
+)
+INSTANCES = range(3, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class CertifierSettings:
+    """All that can be set; part of the version of the stage that certifies."""
+
+    margins: Margins = field(default_factory=Margins)
+    disturbance: Disturbance = field(default_factory=Disturbance)
+    seed: int = 0
+
+
+class Certifier:
+    """Certifies chains of one picture; what only depends on the picture is worked out once.
+
+    `read` is the second reader of the words; by default the reader of the composer's English.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        settings: CertifierSettings | None = None,
+        read: words.Reader = read_question,
+    ) -> None:
+        self.facts, self.settings, self.read = facts, settings or CertifierSettings(), read
+        self.world = World.of(facts)
+        self.ruler = Ruler(facts, self.settings.margins)
+        self.categories = {item.category for item in facts.instances}
+        self._twins: list[World] | None = None
+        self._questions: set[str] = set()
+        self._programs: set[str] = set()
+
+    def certify(self, chain: Chain) -> Finding | None:
+        """The first finding, None for a certified chain, which then counts for `duplicate`."""
+        finding = next(self.findings(chain), None)
+        if finding is None:
+            self._questions.add(normal_question(chain.question))
+            self._programs.add(shape_of(chain.program))
+        return finding
+
+    def findings(self, chain: Chain) -> Iterator[Finding]:
+        """Every finding, in the order of `RULES`; later rules are only asked where earlier ones let them."""
+        try:
+            program = Program.checked(chain.program.nodes, chain.program.answer)
+        except ProgramError as error:
+            yield Finding("number", f"the program does not hold together: {error}")
+            return
+        plan = Plan(program)
+        values = plan.run(self.world)
+        structure = Structure.of(program)
+        for group in self._groups(chain, plan, values, structure):
+            found = False
+            for finding in group():
+                found = True
+                yield finding
+            if found:
+                return
+
+    def _groups(
+        self, chain: Chain, plan: Plan, values: list[Value], structure: Structure
+    ) -> Iterator[Callable[[], Iterator[Finding]]]:
+        """Groups of rules: one is asked only when the groups before it had no finding."""
+        decisions = Decisions(plan.program, self.facts, self.world, self.ruler, values)
+        yield lambda: kinds(structure)
+        yield lambda: chained(structure, chain)
+        yield decisions.countable
+        yield decisions.unique_reference
+        yield lambda: self._number(chain, plan, values, structure)
+        yield lambda: self._coverage(chain, plan, values, structure)
+        yield decisions.decisive
+        answer = float(chain.answer)
+        yield lambda: self._duplicate(chain)
+        yield Necessity(structure, plan, self.world, values, answer).findings
+        yield lambda: words.leakage(chain.question, self.categories)
+        yield lambda: words.bound(chain.question, plan.program, self.facts, self.settings.seed, self.read)
+        yield lambda: robust(plan, answer, self._disturbed())
+
+    def _disturbed(self) -> list[World]:
+        if self._twins is None:
+            self._twins = disturbed_worlds(self.facts, self.settings.seed, self.settings.disturbance)
+        return self._twins
+
+    def _number(self, chain: Chain, plan: Plan, values: list[Value], structure: Structure) -> Iterator[Finding]:
+        value = values[plan.position[plan.program.answer]]
+        try:
+            computed = canonical_number(float(value)) if value is not None else None
+        except ValueError:
+            computed = None
+        if computed is None:
+            yield Finding("number", "the program gives no finite number on this picture")
+        elif computed != chain.answer:
+            yield Finding("number", f"the answer is stated as {chain.answer!r}, the program gives {computed}")
+        else:
+            for hop, look in zip(chain.hops, structure.looks, strict=True):
+                result = self._result(values[plan.position[look]], structure, look)
+                if hop.result != result:
+                    yield Finding("number", f"hop {hop.number} states {hop.result!r}, the program gives {result!r}")
+
+    def _result(self, value: Value, structure: Structure, look: str) -> str:
+        """A look's value as a hop states it: an instance id, `yes` or `no`, a number."""
+        if look in structure.referents:
+            assert isinstance(value, int)
+            return self.world.ids[value.bit_length() - 1 if structure.nodes[look].gives == "set" else value]
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return canonical_number(float(value or 0))
+
+    def _coverage(self, chain: Chain, plan: Plan, values: list[Value], structure: Structure) -> Iterator[Finding]:
+        """3 to 6 instances: what the hops find and the members of what they count (paper: a combination)."""
+        involved: set[int] = set()
+        for node in plan.program.nodes:
+            value = values[plan.position[node.id]]
+            if isinstance(node, Count):
+                members = values[plan.position[node.of]]
+                involved.update(members_of(members) if isinstance(members, int) else ())
+            elif node.id in structure.referents and isinstance(value, int):
+                involved.add(value.bit_length() - 1 if node.gives == "set" else value)
+        ids = {self.world.ids[i] for i in involved}
+        if len(ids) not in INSTANCES:
+            yield Finding("coverage", f"{len(ids)} instances are involved, 3 to 6 are wanted")
+        elif ids != set(chain.instance_ids):
+            yield Finding("coverage", "the stated instances are not those that the program involves")
+
+    def _duplicate(self, chain: Chain) -> Iterator[Finding]:
+        if normal_question(chain.question) in self._questions:
+            yield Finding("duplicate", "the same words were certified for this picture before")
+        elif shape_of(chain.program) in self._programs:
+            yield Finding("duplicate", "the same looks were certified for this picture before, with other constants")
+
+
+def shape_of(program: Program) -> str:
+    """Canonical text of a program with its constants taken out: what is looked at, and how it is combined."""
+    value = program.to_json()
+    for node in value["nodes"]:
+        if node["op"] == "arith":
+            node["terms"] = [[name, 1] for name, _ in node["terms"]]
+            node["plus"] = 0
+        elif node["op"] == "pick":
+            node.update({key: 0 for key in ("yes", "no") if not isinstance(node[key], str)})
+    return Program.from_json(value).canonical()

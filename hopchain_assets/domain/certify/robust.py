@@ -1,0 +1,100 @@
+"""Rule `robust`: the answer survives small errors in the masks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from hopchain_assets.domain.interpreter import Plan, World
+from hopchain_assets.domain.masks import Shape, decode, dilated, eroded, pixels_in_box
+from hopchain_assets.domain.records import Facts, Finding, Instance, Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """`worlds` slightly wrong twins of a picture: each mask loses or gains a border of `border` times the
+    root of its area (at least a pixel) and moves by up to `shift` of the picture's side."""
+
+    worlds: int = 6
+    border: float = 0.015
+    shift: float = 0.004
+
+
+def disturbed_worlds(facts: Facts, seed: int, disturbance: Disturbance) -> list[World]:
+    """The twins: one with every mask shrunk, one with every mask grown, the others mixed at random."""
+    variants = [_variants(item, facts, disturbance) for item in facts.instances]
+    random = Random(seed)
+    worlds: list[World] = []
+    for number in range(disturbance.worlds):
+        chosen = [options[number] if number < 2 else random.choice(options) for options in variants]
+        moved = [_moved(option, random, facts, disturbance.shift) for option in chosen]
+        items = [option.instance for option in moved]
+        worlds.append(World(items, facts.width, facts.height, _Pairs(facts.pairs, moved), facts.perceptions))
+    return worlds
+
+
+def robust(plan: Plan, answer: float, worlds: Sequence[World]) -> Iterator[Finding]:
+    """The answer is the same in every twin."""
+    for number, world in enumerate(worlds, start=1):
+        other = plan.answer(world)
+        if other != answer:
+            yield Finding("robust", f"with slightly wrong masks (twin {number}) the answer is {other}, not {answer:g}")
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """An instance with a border lost (`grown` < 0) or gained, in pixels."""
+
+    instance: Instance
+    shape: Shape | None
+    grown: int
+
+
+def _variants(item: Instance, facts: Facts, disturbance: Disturbance) -> list[_Option]:
+    """Shrunk, grown and as it is; without a mask the instance as it is."""
+    shape = decode(item.mask_rle, facts.height, facts.width) if item.mask_rle else None
+    plain = _Option(item, shape, 0)
+    if shape is None:
+        return [plain, plain, plain]
+    pixels = max(1, round(disturbance.border * math.sqrt(item.area)))
+    small, large = eroded(shape, pixels), dilated(shape, pixels, facts.height, facts.width)
+    shrunk = plain if small is None else _Option(_with_shape(item, small), small, -pixels)
+    return [shrunk, _Option(_with_shape(item, large), large, pixels), plain]
+
+
+def _with_shape(item: Instance, shape: Shape) -> Instance:
+    cx, cy = shape.center
+    return replace(item, box=shape.box, cx=cx, cy=cy, area=shape.area)
+
+
+def _moved(option: _Option, random: Random, facts: Facts, shift: float) -> _Option:
+    dx, dy = random.uniform(-shift, shift) * facts.width, random.uniform(-shift, shift) * facts.height
+    item = option.instance
+    x0, y0, x1, y1 = item.box
+    box = (x0 + dx, y0 + dy, x1 + dx, y1 + dy)
+    return replace(option, instance=replace(item, box=box, cx=item.cx + dx, cy=item.cy + dy))
+
+
+class _Pairs(Mapping[tuple[str, str], Pair]):
+    """Pair relations of a twin, worked out when a program asks for one: most never do."""
+
+    def __init__(self, pairs: Mapping[tuple[str, str], Pair], options: Sequence[_Option]) -> None:
+        self.pairs = pairs
+        self.options = {option.instance.instance_id: option for option in options}
+
+    def __getitem__(self, key: tuple[str, str]) -> Pair:
+        pair = self.pairs[key]
+        a, b = self.options[key[0]], self.options[key[1]]
+        share = pair.inside_share
+        if a.shape is not None:
+            share = pixels_in_box(a.shape, b.instance.box) / a.shape.area
+        return Pair(pair.overlap_px, share, max(0.0, pair.edge_gap - a.grown - b.grown))
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)

@@ -1,0 +1,53 @@
+"""Rules about the words: `leakage` and `bound`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+
+from hopchain_assets.domain.certify.worlds import differing_world
+from hopchain_assets.domain.english.reading import Unreadable, read_question
+from hopchain_assets.domain.program import Program
+from hopchain_assets.domain.records import Facts, Finding
+
+# what the writer of a question may see and its reader never does
+HIDDEN = re.compile(
+    r"\b(bounding|box(?:es)?|borders?|masks?|crops?|cropped|patch(?:es)?|segment(?:s|ed|ation)?|outlined|pixels?"
+    r"|coordinates?|ids?|instances?|annotations?|labell?ed)\b",
+    re.IGNORECASE,
+)
+COORDINATES = re.compile(r"[\[(<]\s*\d+(?:\.\d+)?\s*,\s*\d+|\b0?\.\d{2,}|\b[xy]\s*=\s*\d|\b[0-9a-f]{12,}\b")
+QUOTED = re.compile(r"[\"\u201c\u201d\u00ab\u00bb\u2018]|(?<!\w)'[^']+'")
+
+Reader = Callable[[str, Collection[str]], Program]
+
+
+def leakage(question: str, categories: Collection[str]) -> Iterator[Finding]:
+    """No boxes, coordinates, masks, ids or quoted text of the picture (paper: the writer's aids stay hidden)."""
+    bare = question
+    for category in sorted(categories, key=len, reverse=True):
+        bare = re.sub(rf"\b{re.escape(category)}(?:e?s)?\b", "thing", bare, flags=re.IGNORECASE)
+    for pattern, what in ((HIDDEN, "speaks of"), (COORDINATES, "holds the coordinate or id"), (QUOTED, "quotes with")):
+        found = pattern.search(bare)
+        if found:
+            yield Finding("leakage", f"the question {what} {found.group(0)!r}")
+            return
+
+
+def bound(question: str, program: Program, facts: Facts, seed: int, read: Reader = read_question) -> Iterator[Finding]:
+    """Another reading of the words alone gives the same program, or one with equal results.
+
+    Equal in canonical form, or else on the facts and on 32 counterfactual worlds that tell the program
+    from each of its one-operation mutants.
+    """
+    categories = {item.category for item in facts.instances}
+    try:
+        reading = read(question, categories)
+    except Unreadable as error:
+        yield Finding("bound", f"the words cannot be read back: {error}")
+        return
+    if reading.canonical() == program.canonical():
+        return
+    difference = differing_world(program, reading, facts, seed)
+    if difference:
+        yield Finding("bound", f"the words say another program: {difference}")

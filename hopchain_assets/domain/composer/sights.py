@@ -1,0 +1,258 @@
+"""What a composer can point at in a picture: moves that are plain to see, worked out once a picture.
+
+The certifier judges every chain anew with its own measures; here the same questions are asked in
+the composer's own way, so that most of what it proposes holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from hopchain_assets.domain.program import Axis, Relation, Side
+from hopchain_assets.domain.records import Facts
+
+SIDES: Sequence[Side] = ("left", "right", "above", "below")
+AXES: Sequence[Axis] = ("left", "right", "top", "bottom", "largest", "smallest")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The instances of a category, or those of them that share an attribute's value."""
+
+    category: str
+    members: tuple[int, ...]
+    attribute: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A way to point at an instance: from nothing (`axis`, `rank`) or from another one."""
+
+    group: Group
+    instance: int
+    axis: Axis | None = None
+    rank: int = 1
+    side: Side | None = None
+    far: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The members of a group on one side of an instance."""
+
+    group: Group
+    side: Side
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A condition about one or two instances and how it turns out."""
+
+    by: str
+    relation: Relation
+    holds: bool
+    attribute: str = ""
+    value: str = ""
+
+
+class Sights:
+    """The plain moves of one picture. `position` and `ratio` are the shares that make a difference plain."""
+
+    def __init__(self, facts: Facts, position: float = 0.03, ratio: float = 0.15) -> None:
+        self.facts, self.ratio = facts, ratio
+        items = facts.instances
+        self.size = np.array([facts.width, facts.height], float)
+        self.center = np.array([(i.cx, i.cy) for i in items]).reshape(-1, 2)
+        self.box = np.array([i.box for i in items], float).reshape(-1, 4)
+        self.area = np.array([i.area for i in items])
+        self.box_center = (self.box[:, :2] + self.box[:, 2:]) / 2
+        self.box_area = np.prod(self.box[:, 2:] - self.box[:, :2], axis=1)
+        self.apart = position * self.size
+        self.order = self._clear_order()
+        self.distance = _distances(self.center)
+        self.box_distance = _distances(self.box_center)
+        self.gap = self._gaps()
+        self.groups = self._groups()
+        # a method's own cache would keep the picture alive for ever
+        self.steps = cache(self._steps)
+        self.counts = cache(self._counts)
+
+    def _clear_order(self) -> np.ndarray:
+        """`[2, n, n]`: -1 where i lies clearly before j along x or y, 1 clearly behind, 0 unclear."""
+        order = np.zeros((2, len(self.area), len(self.area)), int)
+        for axis in (0, 1):
+            center, box = self.center[:, axis], self.box_center[:, axis]
+            low, high = self.box[:, axis], self.box[:, axis + 2]
+            behind = (center[:, None] - center[None, :] >= self.apart[axis]) & (box[:, None] > box[None, :])
+            behind &= (low[:, None] >= center[None, :]) | (high[None, :] <= center[:, None])
+            order[axis] = behind.astype(int) - behind.T.astype(int)
+        return order
+
+    def _gaps(self) -> np.ndarray:
+        gaps = np.full((len(self.area), len(self.area)), np.nan)
+        place = {item.instance_id: k for k, item in enumerate(self.facts.instances)}
+        for (a, b), pair in self.facts.pairs.items():
+            gaps[place[a], place[b]] = pair.edge_gap
+        return gaps
+
+    def _groups(self) -> list[Group]:
+        groups: list[Group] = []
+        items = self.facts.instances
+        for category in sorted({i.category for i in items} - self.facts.uncountable.keys()):
+            members = tuple(k for k, item in enumerate(items) if item.category == category)
+            groups.append(Group(category, members))
+            for attribute in ("color", "facing"):
+                values = [items[k].attributes.get(attribute) for k in members]
+                if None in values or len(set(values)) < 2:
+                    continue
+                for value in sorted({v for v in values if v}):
+                    chosen = tuple(k for k, v in zip(members, values, strict=True) if v == value)
+                    groups.append(Group(category, chosen, attribute, value))
+        return groups
+
+    def rivals(self, group: Group) -> int:
+        """How many instances the group's category has."""
+        return sum(item.category == group.category for item in self.facts.instances)
+
+    def roots(self) -> list[Found]:
+        """Instances that stand out in the whole picture."""
+        found: list[Found] = []
+        for group in self.groups:
+            if self.rivals(group) < 2 or len(group.members) < 2:
+                continue
+            for axis in AXES:
+                ordered = self._ordered(group.members, axis)
+                for rank in range(1, min(3, len(ordered)) + 1):
+                    if rank == len(ordered) or not self._stands_out(ordered, rank - 1, axis):
+                        continue
+                    found.append(Found(group, ordered[rank - 1], axis=axis, rank=rank))
+        return found
+
+    def _ordered(self, members: Sequence[int], axis: Axis) -> list[int]:
+        if axis in ("largest", "smallest"):
+            measure = self.area
+        else:
+            measure = self.center[:, 0 if axis in ("left", "right") else 1]
+        return sorted(members, key=lambda k: measure[k], reverse=axis in ("right", "bottom", "largest"))
+
+    def _stands_out(self, ordered: Sequence[int], place: int, axis: Axis) -> bool:
+        pairs = [(ordered[k], ordered[k + 1]) for k in (place - 1, place) if 0 <= k < len(ordered) - 1]
+        if axis in ("largest", "smallest"):
+            return all(self.size_order(a, b) != 0 for a, b in pairs)
+        way = 0 if axis in ("left", "right") else 1
+        return all(abs(self.center[a, way] - self.center[b, way]) >= self.apart[way] for a, b in pairs)
+
+    def size_order(self, a: int, b: int) -> int:
+        """1 where a is plainly larger than b, -1 where it is plainly smaller, else 0."""
+        for sign, one, other in ((1, a, b), (-1, b, a)):
+            if self.area[one] >= (1 + self.ratio) * self.area[other] and self.box_area[one] > self.box_area[other]:
+                return sign
+        return 0
+
+    def _steps(self, anchor: int) -> list[Found]:
+        """Instances that another one leads to."""
+        found: list[Found] = []
+        for group in self.groups:
+            others = [k for k in group.members if k != anchor]
+            own = self.facts.instances[anchor].category == group.category
+            if self.rivals(group) - own < 2:
+                continue
+            for side in (None, *SIDES):
+                candidates = others if side is None else self._on_side(group, anchor, side)
+                if not candidates:
+                    continue
+                for far in (False, True):
+                    instance = self._reached(anchor, candidates, far)
+                    if instance is not None and (side is None or len(candidates) > 1 or not far):
+                        found.append(Found(group, instance, side=side, far=far))
+        return found
+
+    def _on_side(self, group: Group, anchor: int, side: Side) -> list[int] | None:
+        axis = 0 if side in ("left", "right") else 1
+        others = [k for k in group.members if k != anchor]
+        where = [int(self.order[axis, k, anchor]) for k in others]
+        if 0 in where:
+            return None
+        wanted = -1 if side in ("left", "above") else 1
+        return [k for k, at in zip(others, where, strict=True) if at == wanted]
+
+    def _reached(self, anchor: int, candidates: Sequence[int], far: bool) -> int | None:
+        """The one plainly nearest to (or farthest from) the anchor, in every measure of distance."""
+        ordered = sorted(candidates, key=lambda k: self.distance[anchor, k], reverse=far)
+        if len(ordered) == 1:
+            return ordered[0]
+        best = ordered[0]
+        for other in ordered[1:]:
+            near, away = (other, best) if far else (best, other)
+            plain = self.distance[anchor, away] >= (1 + self.ratio) * self.distance[anchor, near]
+            plain &= self.box_distance[anchor, away] > self.box_distance[anchor, near]
+            plain &= self.gap[anchor, away] >= (1 + self.ratio) * self.gap[anchor, near] and self.gap[anchor, away] > 2
+            if not plain:
+                return None
+        return best
+
+    def _counts(self, anchor: int) -> list[Counted]:
+        """Groups that can be counted on a side of an instance."""
+        found: list[Counted] = []
+        for group in self.groups:
+            if len(group.members) < 2:
+                continue
+            for side in SIDES:
+                members = self._on_side(group, anchor, side)
+                if members is not None and len(members) <= 4:
+                    found.append(Counted(group, side, tuple(members)))
+        return found
+
+    def alone(self, instance: int) -> list[Sighting]:
+        """Conditions about one instance: the half of the picture it lies in, its colour, where it faces."""
+        seen: list[Sighting] = []
+        for axis, names in ((0, ("left", "right")), (1, ("above", "below"))):
+            half = self._half(instance, axis)
+            if half is not None:
+                seen += [Sighting("position", name, half == k) for k, name in enumerate(names)]
+        item = self.facts.instances[instance]
+        for attribute in ("color", "facing"):
+            if attribute in item.attributes:
+                values = {other.attributes.get(attribute) for other in self.facts.instances} - {None}
+                for value in sorted(v for v in values if v):
+                    holds = item.attributes[attribute] == value
+                    seen.append(Sighting("attribute", "is", holds, attribute, value))
+        return seen
+
+    def _half(self, instance: int, axis: int) -> int | None:
+        middle = self.size[axis] / 2
+        low, high = self.box[instance, axis], self.box[instance, axis + 2]
+        share = np.clip((middle - low) / max(high - low, 1e-9), 0, 1)
+        center, box = self.center[instance, axis], self.box_center[instance, axis]
+        for half, inside, sign in ((0, share, 1), (1, 1 - share, -1)):
+            if inside >= 0.75 and sign * (middle - center) >= self.apart[axis] and sign * (middle - box) > 0:
+                return half
+        return None
+
+    def between(self, one: int, other: int) -> list[Sighting]:
+        """Conditions about two instances: how they lie to each other, which is larger."""
+        seen: list[Sighting] = []
+        for axis, names in ((0, ("left", "right")), (1, ("above", "below"))):
+            at = int(self.order[axis, one, other])
+            if at:
+                seen += [Sighting("position", name, at == (-1, 1)[k]) for k, name in enumerate(names)]
+        size = self.size_order(one, other)
+        if size:
+            seen += [Sighting("area", "larger", size > 0), Sighting("area", "smaller", size < 0)]
+        return seen
+
+    def numbers(self, instance: int) -> list[str]:
+        """Attributes of an instance that hold a number."""
+        attributes = self.facts.instances[instance].attributes
+        return [name for name in ("number", "dots") if name in attributes]
+
+
+def _distances(points: np.ndarray) -> np.ndarray:
+    difference = points[:, None, :] - points[None, :, :]
+    return np.sqrt((difference * difference).sum(axis=2))

@@ -1,0 +1,93 @@
+"""Recognises a picture's categories in running text, singular or plural; the reader's side of `nouns`."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+
+class Unreadable(ValueError):
+    """The question is not in this English; the message quotes the words that were not understood."""
+
+
+_IRREGULAR = {
+    "people": "person", "children": "child", "dice": "die", "mice": "mouse", "lice": "louse", "feet": "foot",
+    "teeth": "tooth", "geese": "goose", "oxen": "ox", "cacti": "cactus",
+}  # fmt: skip
+_UNCHANGED = frozenset(("sheep", "fish", "deer", "moose", "bison", "aircraft", "spacecraft", "shrimp", "salmon"))
+_HUMAN = frozenset(("person", "man", "woman", "child", "boy", "girl", "baby"))
+_PAIR = re.compile(r"pair(s?) of ")
+
+
+@lru_cache(maxsize=4096)
+def _stems(word: str) -> tuple[str, ...]:
+    """Every singular that a plural word could come from; the categories decide which it was."""
+    stems = {_IRREGULAR[word]} if word in _IRREGULAR else set()
+    if word in _UNCHANGED:
+        stems.add(word)
+    for ending, singulars in (("men", ("man",)), ("ves", ("f", "fe")), ("ies", ("y",)), ("es", ("",)), ("s", ("",))):
+        if word.endswith(ending):
+            stems.update(word[: -len(ending)] + singular for singular in singulars)
+    return tuple(stems)
+
+
+class Vocabulary:
+    """The categories of one picture, to be recognised in running text."""
+
+    def __init__(self, categories: frozenset[str]) -> None:
+        # words before the last one stand as they are; only the last one has a plural
+        self.by_head: dict[str, dict[str, tuple[str, ...]]] = {}
+        lengths: set[int] = set()
+        for category in categories:
+            *head, last = category.lower().split() or [""]
+            names = self.by_head.setdefault("".join(word + " " for word in head), {})
+            names[last] = (*names.get(last, ()), category)
+            lengths.add(len(head) + 1)
+        self.lengths = sorted(lengths, reverse=True)
+
+    def find(self, text: str, at: int, many: bool) -> tuple[str, int] | None:
+        """The category named at a place of the text, and where its words end.
+
+        Raises:
+            Unreadable: when the words could name two categories.
+        """
+        pair = _PAIR.match(text, at)
+        found = self._longest(text, pair.end(), many=False) if pair and bool(pair[1]) == many else None
+        return found or self._longest(text, at, many)
+
+    def _longest(self, text: str, at: int, many: bool) -> tuple[str, int] | None:
+        words = text[at:].split(" ", self.lengths[0]) if self.lengths else []
+        for length in self.lengths:
+            head = "".join([word + " " for word in words[: length - 1]])
+            names = self.by_head.get(head.lower())
+            if names is None or len(words) < length:
+                continue
+            last = words[length - 1].rstrip(".,;?")
+            stems = _stems(last.lower()) if many else (last.lower(),)
+            found = [category for stem in stems if stem in names for category in names[stem]]
+            if len(found) > 1:
+                raise Unreadable(f"{quoted(text, at)}: the noun could be {' or '.join(sorted(found))}")
+            if found:
+                return found[0], at + len(head) + len(last)
+        return None
+
+
+@lru_cache(maxsize=512)
+def vocabulary(categories: frozenset[str]) -> Vocabulary:
+    """The same vocabulary for the same categories: a picture has many questions."""
+    return Vocabulary(categories)
+
+
+def quoted(text: str, at: int) -> str:
+    """The first words of the text from that place on, for an error message."""
+    words = text[at : at + 200].split()
+    if not words:
+        return "the question's end"
+    return f'"{" ".join(words[:6])[:80]}{" ..." if len(words) > 6 else ""}"'
+
+
+def fits(word: str, category: str) -> bool:
+    """`who` and `them` are for people, `that` and `it` for the rest."""
+    if word in ("who", "them"):
+        return category.lower().rpartition(" ")[2] in _HUMAN
+    return category.lower() != "person"

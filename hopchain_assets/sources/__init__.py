@@ -1,0 +1,1 @@
+"""Where pictures and their truth come from: one outside format each, and no table."""
