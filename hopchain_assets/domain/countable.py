@@ -18,7 +18,7 @@ CONFUSABLE = (
 
 @dataclass(frozen=True, slots=True)
 class CountLimits:
-    """`smallest_share` of the picture an instance must fill, `smallest_side` in pixels that the shorter
+    """`smallest_share` of the picture an instance's box must take, `smallest_side` in pixels that the shorter
     side of its box keeps at `training_pixels` a picture, `most` instances a category may have."""
 
     smallest_share: float = 0.002
@@ -55,9 +55,10 @@ def _reason(
         if others:
             return f"easily taken for {others[0]}, which is in the picture too"
     for item in members:
-        if item.area < limits.smallest_share * pixels:
-            return f"one fills {item.area / pixels:.2%} of the picture, less than {limits.smallest_share:.1%}"
         x0, y0, x1, y1 = item.box
+        # by its box: thin things (a kite, a horse's legs) are as easy to find as solid ones of their extent
+        if item.box_area < limits.smallest_share * pixels:
+            return f"one takes {item.box_area / pixels:.2%} of the picture, less than {limits.smallest_share:.1%}"
         if min(x1 - x0, y1 - y0) * scale < limits.smallest_side:
             return f"one is narrower than {limits.smallest_side:g} pixels at the training resolution"
     return ""

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from pycocotools import mask as coco_mask
 
+from hopchain_assets.domain.masks import MaskError, decode
 from hopchain_assets.domain.records import Instance
 
 Colour = tuple[int, int, int]
@@ -46,34 +46,22 @@ def instance_mask(instance: Instance, size: tuple[int, int]) -> Mask:
         ValueError: when the run lengths are not those of a picture of this size.
     """
     width, height = size
+    mask = np.zeros((height, width), dtype=bool)
     if not instance.mask_rle:
-        mask = np.zeros((height, width), dtype=bool)
         x0, y0, x1, y1 = (max(0, round(value)) for value in instance.box)
         mask[y0:y1, x0:x1] = True
         return mask
-    if not _covers(instance.mask_rle, width * height):
-        raise ValueError(
-            f"the mask of instance {instance.instance_id} is not one of a {width}x{height} picture; "
-            "hand over the picture in the size that its facts state"
-        )
-    return coco_mask.decode({"size": [height, width], "counts": instance.mask_rle.encode()}).astype(bool)
-
-
-def _covers(counts: str, pixels: int) -> bool:
-    """Whether the run lengths add up to exactly that many pixels.
-
-    pycocotools refuses runs that are too long, but leaves memory that it never wrote in the mask
-    where they are too short. So they must fit, and must not fit one pixel less.
-    """
-    return _fits(counts, pixels) and not _fits(counts, pixels - 1)
-
-
-def _fits(counts: str, pixels: int) -> bool:
     try:
-        coco_mask.decode({"size": [pixels, 1], "counts": counts.encode()})
-    except ValueError:
-        return False
-    return True
+        shape = decode(instance.mask_rle, height, width)
+    except MaskError as error:
+        raise ValueError(
+            f"the mask of instance {instance.instance_id} is not one of a {width}x{height} picture ({error}); "
+            "hand over the picture in the size that its facts state"
+        ) from error
+    if shape:
+        rows, columns = shape.crop.shape
+        mask[shape.y : shape.y + rows, shape.x : shape.x + columns] = shape.crop
+    return mask
 
 
 def stroke_width(size: tuple[int, int]) -> float:

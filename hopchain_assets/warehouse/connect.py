@@ -129,10 +129,14 @@ def extension_file(name: str) -> Path:
     try:
         folder = Path(next(iter(importlib.import_module(package).__path__)))
     except ImportError as error:
-        raise WarehouseError(f"the package {package.replace('_', '-')} is not installed: run `make run` again") from error
+        raise WarehouseError(
+            f"the package {package.replace('_', '-')} is not installed: run `make run` again"
+        ) from error
     file = folder / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
     if not file.is_file():
-        raise WarehouseError(f"{package.replace('_', '-')} is not made for duckdb {duckdb.__version__}: install equal versions")
+        raise WarehouseError(
+            f"{package.replace('_', '-')} is not made for duckdb {duckdb.__version__}: install equal versions"
+        )
     return file
 
 

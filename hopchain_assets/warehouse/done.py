@@ -8,11 +8,10 @@ whole batches or nothing, and what it left is pending again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Iterator
 
 import duckdb
 import polars as pl
@@ -113,7 +112,7 @@ def replace(
         if current is not None:
             keep = [d for d in keep if current.get(d.input_id) == d.input_hash]
         kept = {d.input_id for d in keep}
-        removed = {name for name in gone if name not in kept and (current is None or name not in current)}
+        removed = {name for name in recorded.keys() & set(gone) - kept if current is None or name not in current}
         stale = len(done) - len(rival) - len(keep)
         if not keep and not removed:
             return Replaced(0, len(rival), stale, 0, {})
@@ -141,14 +140,13 @@ def output_hash(
     for table in sorted(frames):
         frame, column = frames[table], key if isinstance(key, str) else key[table]
         content = sorted(name for name in frame.columns if name not in NOT_CONTENT)
-        # JSON text is the same on every machine and release; polars' own hashes are not
-        rows = frame.select(
-            pl.col(column).alias("key"), pl.struct(content).struct.json_encode().alias("row")
-        ).sort("key", "row")
+        # canonical JSON text and sha256, because polars' own hashes change from release to release
+        text = pl.struct(content).struct.json_encode()
+        rows = frame.select(key=column, row=text).sort("key", "row")
         # JSON escapes line breaks, so joined lines stay distinct
         joined = rows.group_by("key", maintain_order=True).agg(pl.col("row").str.join("\n"))
-        for name, text in joined.iter_rows():
-            texts.setdefault(name, []).append(f"{table}\n{text}")
+        for name, lines in joined.iter_rows():
+            texts.setdefault(name, []).append(f"{table}\n{lines}")
     return {name: hashlib.sha256("\n\n".join(parts).encode()).hexdigest()[:20] for name, parts in texts.items()}
 
 

@@ -70,9 +70,7 @@ class Lake:
 
         return self._persist("read", read)
 
-    def transact(
-        self, stage: str, batch: str, work: Callable[[duckdb.DuckDBPyConnection], T], message: str = ""
-    ) -> T:
+    def transact(self, stage: str, batch: str, work: Callable[[duckdb.DuckDBPyConnection], T], message: str = "") -> T:
         """Runs `work` in one transaction under the lock of (stage, batch): all of it is there afterwards, or nothing.
 
         `work` may run several times, so it does nothing but SQL, and it reads again what it decides by.
@@ -163,13 +161,13 @@ def _transaction(
 
 
 def _apply_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    connection.execute('CREATE TABLE IF NOT EXISTS migrations (name VARCHAR, applied_at TIMESTAMP)')
+    connection.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR, applied_at TIMESTAMP)")
     applied = {name for (name,) in connection.execute("SELECT name FROM migrations").fetchall()}
     files = {file.name: file for file in sorted(MIGRATIONS.glob("[0-9]*.sql"))}
     later = applied - files.keys()
     if later:
         raise WarehouseError(
-            f"this warehouse has the migrations {sorted(later)}, which this release does not know: use the later release"
+            f"this warehouse was written by a later release ({', '.join(sorted(later))}): use that release"
         )
     new = [name for name in files if name not in applied]
     for name in new:

@@ -94,27 +94,35 @@ def _count(**node: Any) -> float | None:
 def _who(**node: Any) -> str | None:
     """The instance that a node on top of BASE finds, told by its colour, number or dots; None if undefined."""
     tells = [("p", "color", "red"), ("q", "color", "blue"), ("s", "number", "six"), ("d", "dots", "4")]
-    x = {"id": "x", **node}
+    compare = {"id": "c", "op": "compare", "by": "attribute", "relation": "is", "left": "x"}
     programs = [
         _program(
             *BASE,
-            x,
-            {"id": "c", "op": "compare", "by": "attribute", "relation": "is", "left": "x", "attribute": k, "right": text},
+            {"id": "x", **node},
+            {**compare, "attribute": key, "right": text},
             {"id": "n", "op": "pick", "condition": "c", "yes": 1, "no": 0},
         )
-        for _, k, text in tells
+        for _, key, text in tells
     ]  # fmt: skip
     found = [name for (name, _, _), answer in zip(tells, _answers(*programs), strict=True) if answer == 1]
     # the die is red as well
     return found[-1] if found else None
 
 
-def _holds(**node: Any) -> bool | None:
-    """Whether a comparison on top of BASE holds; None if undefined."""
-    compare = {"id": "x", "op": "compare", **node}
-    pick = {"id": "n", "op": "pick", "condition": "x", "yes": 1, "no": 0}
-    answer = _answers(_program(*BASE, compare, pick))[0]
-    return None if answer is None else answer == 1
+def _holds(by: str, *asked: tuple[str, str, str | float]) -> list[bool | None]:
+    """Whether each (left, relation, right) on top of BASE holds; None if undefined."""
+    answers = _answers(
+        *(
+            _program(
+                *BASE,
+                {"id": "x", "op": "compare", "by": by.split()[0], "relation": relation, "left": left, "right": right}
+                | ({"attribute": by.split()[1]} if " " in by else {}),
+                {"id": "n", "op": "pick", "condition": "x", "yes": 1, "no": 0},
+            )
+            for left, relation, right in asked
+        )
+    )
+    return [None if answer is None else answer == 1 for answer in answers]
 
 
 def test_objects_are_those_of_the_category_in_this_picture() -> None:
@@ -227,7 +235,7 @@ def test_a_number_is_read(text: str, number: float) -> None:
 def test_an_attribute_that_the_instance_lacks_is_undefined() -> None:
     """The hat has no number, and whether its colour is red cannot be said."""
     assert _number(op="read", of="hat", attribute="number") is None
-    assert _holds(by="attribute", relation="is", left="hat", attribute="color", right="red") is None
+    assert _holds("attribute color", ("hat", "is", "red")) == [None]
 
 
 @pytest.mark.parametrize("op", ["side", "overlapping", "inside"])
@@ -253,40 +261,42 @@ def test_a_set_delimited_by_an_undefined_anchor_has_no_count(op: str) -> None:
     assert _answers(narrowed, anchored_late) == [None, None]
 
 
-def test_values_compare_and_undefined_ones_do_not() -> None:
-    """Each relation both ways, with a constant and with a node."""
-    for relation, right, expected in [
-        ("more", 6, True), ("more", 7, False), ("fewer", 7.5, True), ("fewer", 7, False),
-        ("equal", 7, True), ("equal", 6.5, False), ("equal", "seven", True),
-        ("equal", "undefined", None), ("more", "undefined", None),
-    ]:  # fmt: skip
-        assert _holds(by="value", relation=relation, left="seven", right=right) is expected, (relation, right)
-    assert _holds(by="value", relation="equal", left="undefined", right="undefined") is None
+def test_values_compare_strictly_with_constants_and_nodes() -> None:
+    """Seven against numbers on either side of it and against itself."""
+    truths = [("seven", "more", 6), ("seven", "fewer", 7.5), ("seven", "equal", 7), ("seven", "equal", "seven")]
+    untruths = [("seven", "more", 7), ("seven", "fewer", 7), ("seven", "equal", 6.5)]
+    assert _holds("value", *truths) == [True] * 4
+    assert _holds("value", *untruths) == [False] * 3
 
 
 def test_positions_and_areas_compare_strictly() -> None:
-    """q is level with the die; the die stands in the very middle; s and q are equally large."""
-    for by, relation, left, right, expected in [
-        ("position", "left", "q", "die", True), ("position", "right", "q", "die", False),
-        ("position", "above", "q", "die", False), ("position", "below", "q", "die", False),
-        ("position", "above", "p", "q", True), ("position", "below", "hat", "q", True),
-        ("position", "left", "die", "middle", False), ("position", "right", "die", "middle", False),
-        ("position", "left", "q", "middle", True), ("position", "right", "s", "middle", True),
-        ("position", "above", "die", "middle", False), ("position", "below", "die", "middle", False),
-        ("position", "above", "p", "middle", True), ("position", "below", "hat", "middle", True),
-        ("position", "left", "q", "q", False), ("position", "left", "nobody", "q", None),
-        ("position", "left", "q", "nobody", None), ("position", "left", "nobody", "middle", None),
-        ("position", "left", "cups", "die", None),
-        ("area", "larger", "p", "q", True), ("area", "smaller", "p", "q", False), ("area", "larger", "q", "s", False),
-        ("area", "smaller", "q", "s", False), ("area", "larger", "nobody", "q", None),
-    ]:  # fmt: skip
-        assert _holds(by=by, relation=relation, left=left, right=right) is expected, (by, relation, left, right)
+    """q is level with the die, the die stands in the very middle, s and q are equally large."""
+    truths = [
+        ("q", "left", "die"), ("p", "above", "q"), ("hat", "below", "q"), ("q", "left", "middle"),
+        ("s", "right", "middle"), ("p", "above", "middle"), ("hat", "below", "middle"),
+    ]  # fmt: skip
+    untruths = [
+        ("q", "right", "die"), ("q", "above", "die"), ("q", "below", "die"), ("q", "left", "q"),
+        *(("die", relation, "middle") for relation in ("left", "right", "above", "below")),
+    ]  # fmt: skip
+    assert _holds("position", *truths) == [True] * len(truths)
+    assert _holds("position", *untruths) == [False] * len(untruths)
+    assert _holds("area", ("p", "larger", "q"), ("q", "smaller", "p")) == [True, True]
+    assert _holds("area", ("p", "smaller", "q"), ("q", "larger", "s"), ("q", "smaller", "s")) == [False] * 3
+
+
+def test_a_comparison_with_something_undefined_is_undefined() -> None:
+    """On either side, and on both: nothing equals what is not there."""
+    missing = [("seven", "more", "undefined"), ("undefined", "more", 0), ("undefined", "equal", "undefined")]
+    assert _holds("value", *missing) == [None] * 3
+    nobody = [("nobody", "left", "q"), ("q", "left", "nobody"), ("nobody", "left", "middle"), ("cups", "left", "die")]
+    assert _holds("position", *nobody) == [None] * 4
+    assert _holds("area", ("nobody", "larger", "q"), ("q", "larger", "none")) == [None] * 2
 
 
 def test_attributes_compare_as_texts() -> None:
-    """p is red; q is not."""
-    assert _holds(by="attribute", relation="is", left="p", attribute="color", right="red") is True
-    assert _holds(by="attribute", relation="is", left="q", attribute="color", right="red") is False
+    """p is red, q is not."""
+    assert _holds("attribute color", ("p", "is", "red"), ("q", "is", "red")) == [True, False]
 
 
 def test_pick_needs_only_the_branch_it_takes() -> None:

@@ -36,6 +36,8 @@ from hopchain_assets.domain.program import (
     SideOf,
 )
 
+__all__ = ["Unreadable", "read_question"]
+
 _MAX_TERMS = 6
 
 
@@ -233,7 +235,7 @@ class _Reader:
         plain = self.vocabulary.find(self.text, self.at, many)
         tinted = self.vocabulary.find(self.text, tint.end(), many)
         if plain and tinted and plain[1] == tinted[1]:
-            self._fail(f"could be a {plain[0]} or a {tint[1]} {tinted[0]}")
+            self._fail(f"could be {plain[0]!r}, or {tinted[0]!r} in {tint[1]}")
         if tinted and (plain is None or tinted[1] > plain[1]):
             category, self.at = tinted
             return tint[1], category

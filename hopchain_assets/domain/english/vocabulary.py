@@ -79,8 +79,8 @@ def vocabulary(categories: frozenset[str]) -> Vocabulary:
 
 
 def quoted(text: str, at: int) -> str:
-    """The first words of the text from that place on, for an error message."""
-    words = text[at : at + 200].split()
+    """The first words of the text from that place to the sentence's end, for an error message."""
+    words = text[at : at + 200].partition(". ")[0].split()
     if not words:
         return "the question's end"
     return f'"{" ".join(words[:6])[:80]}{" ..." if len(words) > 6 else ""}"'

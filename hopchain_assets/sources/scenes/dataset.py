@@ -91,7 +91,7 @@ def _known(target: Path, seed: int) -> dict[int, Entry]:
         for annotation in old["annotations"]:
             entries[annotation["image_id"]][1].append(annotation)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{target} is no file of rendered scenes ({error!r}): remove it or choose a new folder") from error
+        raise ValueError(f"{target} is no file of rendered scenes: remove it or choose a new folder") from error
     if held != seed:
         raise ValueError(f"{target} holds scenes of seed {held}, not {seed}: choose a new folder for another seed")
     return entries if version == VERSION else {}
@@ -139,7 +139,7 @@ def _annotations(scene: Scene, owner: NDArray[np.uint8], index: int) -> list[dic
                 "bbox": [round(float(value)) for value in coco_mask.toBbox(runs)],
                 "area": int(coco_mask.area(runs)),
                 "iscrowd": 0,
-                "segmentation": {"size": [scene.height, scene.width], "counts": runs["counts"].decode("ascii")},
+                "segmentation": {"size": [scene.height, scene.width], "counts": str(runs["counts"], "ascii")},
                 "attributes": dict(item.attributes),
             }
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hopchain_assets.sources.scenes.colors import INK, PALETTE, Rgb, clear, mix, tint, volume
+from hopchain_assets.sources.scenes.colors import INK, PALETTE, Rgb, mix, tint, volume
 from hopchain_assets.sources.scenes.geometry import box, ellipse, round_box, smooth
 from hopchain_assets.sources.scenes.model import SceneObject
-from hopchain_assets.sources.scenes.pen import Linear, Pen, Radial
+from hopchain_assets.sources.scenes.pen import Linear, Pen, Radial, across, down, glow
 
 
 def book(pen: Pen, item: SceneObject) -> None:
@@ -32,26 +32,26 @@ def book(pen: Pen, item: SceneObject) -> None:
 def pencil(pen: Pen, item: SceneObject) -> None:
     """A sharpened pencil, its point up in the local frame."""
     color = PALETTE[item.attributes["color"]]
-    across = (tint(color, 0.4), tint(color, 0.12), color, tint(color, -0.3))
+    paint = across(0.115, tint(color, 0.4), tint(color, 0.12), color, tint(color, -0.3))
     pen.shadow(box(-0.11, -0.8, 0.11, 0.96), (0.03, 0.05), 0.035, 0.5)
     wood = np.array([(0.0, -1.0), (0.115, -0.7), (-0.115, -0.7)])
-    pen.fill(wood, Linear((-0.11, 0.0), (0.11, 0.0), ((244, 218, 172), (228, 190, 138), (186, 146, 98))))
+    pen.fill(wood, across(0.11, (244, 218, 172), (228, 190, 138), (186, 146, 98)))
     pen.fill(np.array([(0.0, -1.0), (0.042, -0.89), (-0.042, -0.89)]), (48, 46, 50))
-    pen.fill(box(-0.115, -0.71, 0.115, 0.74), Linear((-0.115, 0.0), (0.115, 0.0), across))
+    pen.fill(box(-0.115, -0.71, 0.115, 0.74), paint)
     for x in (-0.04, 0.045):
         pen.stroke(np.array([(x, -0.69), (x, 0.72)]), 0.008, tint(color, -0.4), 0.45)
-    pen.fill(box(-0.12, 0.73, 0.12, 0.86), Linear((-0.12, 0.0), (0.12, 0.0), ((236, 238, 242), (180, 184, 192), (120, 124, 132))))
-    pen.fill(round_box(-0.11, 0.855, 0.11, 0.99, 0.05), Linear((-0.11, 0.0), (0.11, 0.0), ((246, 176, 176), (226, 138, 142), (180, 98, 106))))
+    pen.fill(box(-0.12, 0.73, 0.12, 0.86), across(0.12, (236, 238, 242), (180, 184, 192), (120, 124, 132)))
+    rubber = across(0.11, (246, 176, 176), (226, 138, 142), (180, 98, 106))
+    pen.fill(round_box(-0.11, 0.855, 0.11, 0.99, 0.05), rubber)
 
 
 def duck(pen: Pen, item: SceneObject) -> None:
     """A toy duck from the side, in the local frame facing right."""
     yellow = mix((255, 214, 46), (252, 200, 40), item.variant)
     pen.shadow(ellipse(-0.06, 0.84, 0.7, 0.12), (0.05, 0.03), 0.09, 0.6)
-    body = smooth(
-        [(-0.98, -0.06), (-0.72, 0.12), (-0.36, 0.02), (0.0, 0.04), (0.4, -0.06), (0.64, 0.2), (0.6, 0.6), (0.34, 0.86)]
-        + [(-0.3, 0.9), (-0.68, 0.72), (-0.9, 0.36)]
-    )
+    back = [(-0.98, -0.06), (-0.72, 0.12), (-0.36, 0.02), (0.0, 0.04), (0.4, -0.06)]
+    belly = [(0.64, 0.2), (0.6, 0.6), (0.34, 0.86), (-0.3, 0.9), (-0.68, 0.72), (-0.9, 0.36)]
+    body = smooth([*back, *belly])
     pen.fill(body, Radial((-0.1, 0.12), (1.0, 1.05), volume(yellow)))
     pen.fill(smooth([(0.66, -0.52), (0.98, -0.46), (0.96, -0.32), (0.66, -0.24)]), (240, 106, 28))
     pen.stroke(np.array([(0.72, -0.38), (0.94, -0.39)]), 0.025, (180, 66, 14))
@@ -59,5 +59,5 @@ def duck(pen: Pen, item: SceneObject) -> None:
     pen.fill(ellipse(0.46, -0.54, 0.1, 0.12), (255, 255, 255))
     pen.fill(ellipse(0.49, -0.53, 0.065, 0.085), INK)
     wing = smooth([(-0.62, 0.3), (-0.3, 0.2), (0.1, 0.3), (0.16, 0.48), (-0.14, 0.62), (-0.44, 0.56)])
-    pen.fill(wing, Linear((0.0, 0.2), (0.0, 0.64), (tint(yellow, 0.1), tint(yellow, -0.08), tint(yellow, -0.22))))
-    pen.fill(ellipse(0.16, -0.64, 0.16, 0.12), Radial((0.16, -0.64), (0.16, 0.12), (clear((255, 255, 255), 150), clear((255, 255, 255), 0))))
+    pen.fill(wing, down(0.2, 0.64, tint(yellow, 0.1), tint(yellow, -0.08), tint(yellow, -0.22)))
+    pen.fill(ellipse(0.16, -0.64, 0.16, 0.12), glow(0.16, -0.64, 0.16, 0.12, alpha=150))

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from hopchain_assets.sources.scenes.colors import INK, PALETTE, Rgb, clear, mark_on, mix, tint, volume
-from hopchain_assets.sources.scenes.geometry import arc, ellipse, smooth, turned
+from hopchain_assets.sources.scenes.colors import INK, PALETTE, Rgb, mark_on, mix, tint, volume
+from hopchain_assets.sources.scenes.geometry import arc, ellipse, mirrored, smooth, turned
 from hopchain_assets.sources.scenes.model import SceneObject
-from hopchain_assets.sources.scenes.pen import Linear, Pen, Radial
+from hopchain_assets.sources.scenes.pen import Pen, Radial, across, down, glow
 
 DOT_RADIUS = 0.125
 DOTS: dict[int, tuple[tuple[float, float], ...]] = {
@@ -37,7 +37,8 @@ def beetle(pen: Pen, item: SceneObject) -> None:
         feeler = smooth([(side * 0.1, -0.84), (side * 0.2, -1.0), (side * 0.38, -1.06)], closed=False)
         pen.stroke(feeler, 0.04, dark)
     light = pen.toward(-0.2, -0.28)
-    pen.fill(ellipse(0.0, -0.78, 0.24, 0.19), Radial((light[0] * 0.5, -0.78 + light[1] * 0.5), (0.4, 0.4), volume(dark)))
+    face = Radial((light[0] / 2, -0.78 + light[1] / 2), (0.4, 0.4), volume(dark))
+    pen.fill(ellipse(0.0, -0.78, 0.24, 0.19), face)
     chest = Radial((light[0], -0.55 + light[1]), (0.7, 0.7), volume(dark))
     pen.fill(ellipse(0.0, -0.55, 0.42, 0.22), chest)
     pen.fill(wings, Radial((light[0], 0.14 + light[1]), (1.05, 1.05), volume(color)))
@@ -49,19 +50,18 @@ def beetle(pen: Pen, item: SceneObject) -> None:
 def leaf(pen: Pen, item: SceneObject) -> None:
     """A fallen green leaf with its veins."""
     green = mix((122, 176, 62), (38, 122, 66), item.variant)
-    half = [(0.0, -1.0), (0.24, -0.68), (0.43, -0.25), (0.46, 0.15), (0.33, 0.52), (0.0, 0.8)]
-    blade = smooth(half + [(-x, y) for x, y in half[-2:0:-1]])
+    blade = mirrored([(0.0, -1.0), (0.24, -0.68), (0.43, -0.25), (0.46, 0.15), (0.33, 0.52), (0.0, 0.8)])
     pen.shadow(blade, (0.03, 0.05), 0.05, 0.45)
     stem = smooth([(0.0, 0.7), (0.01, 0.86), (0.06, 1.0)], closed=False)
     pen.stroke(stem, 0.045, tint(green, -0.25))
-    pen.fill(blade, Linear((-0.5, 0.0), (0.5, 0.0), (tint(green, 0.22), tint(green, 0.06), tint(green, -0.12), green)))
+    pen.fill(blade, across(0.5, tint(green, 0.22), tint(green, 0.06), tint(green, -0.12), green))
     right = np.array([(0.0, -1.1), (0.6, -1.1), (0.6, 0.9), (0.0, 0.9)])
     pen.fill(blade, tint(green, -0.4), 0.22, clip=right)
     vein = tint(green, 0.42)
     for y in (-0.55, -0.27, 0.02, 0.3):
         for side in (-1, 1):
             rib = smooth([(0.0, y + 0.14), (side * 0.2, y), (side * 0.4, y - 0.2)], closed=False, steps=5)
-            pen.stroke(rib, 0.014, vein, 0.7, clip=turned(blade * 0.96, 0.0))
+            pen.stroke(rib, 0.014, vein, 0.7, clip=blade * 0.96)
     pen.stroke(np.array([(0.0, -0.94), (0.0, 0.76)]), 0.028, vein, 0.85)
 
 
@@ -92,7 +92,7 @@ def mushroom(pen: Pen, item: SceneObject) -> None:
     stem = smooth([(-0.2, -0.1), (-0.19, 0.4), (-0.3, 0.8), (0.0, 0.9), (0.3, 0.8), (0.19, 0.4), (0.2, -0.1)])
     cap = smooth([(-0.82, 0.02), (-0.7, -0.42), (-0.32, -0.8), (0.32, -0.8), (0.7, -0.42), (0.82, 0.02), (0.0, 0.16)])
     pen.shadow(ellipse(0.08, 0.84, 0.5, 0.12), (0.06, 0.02), 0.07, 0.55)
-    pen.fill(stem, Linear((-0.3, 0.0), (0.3, 0.0), ((250, 242, 224), (240, 228, 204), (196, 178, 150))))
+    pen.fill(stem, across(0.3, (250, 242, 224), (240, 228, 204), (196, 178, 150)))
     pen.fill(ellipse(0.0, 0.06, 0.7, 0.15), (206, 184, 152))
     pen.fill(ellipse(0.03, 0.15, 0.3, 0.07), (120, 98, 74), 0.4)
     pen.fill(cap, Radial((-0.28, -0.5), (1.25, 1.0), volume(brown)))
@@ -103,15 +103,13 @@ def snail(pen: Pen, item: SceneObject) -> None:
     """A snail from the side, in the local frame facing right."""
     skin = mix((214, 182, 136), (186, 160, 128), item.variant)
     shell = mix((196, 116, 58), (150, 86, 62), item.variant)
-    body = smooth(
-        [(-0.98, 0.66), (-0.55, 0.42), (0.1, 0.4), (0.5, 0.3), (0.6, -0.08), (0.78, -0.22), (0.96, -0.06)]
-        + [(0.9, 0.26), (0.8, 0.56), (0.55, 0.7), (-0.4, 0.72)]
-    )
+    back = [(-0.98, 0.66), (-0.55, 0.42), (0.1, 0.4), (0.5, 0.3), (0.6, -0.08), (0.78, -0.22), (0.96, -0.06)]
+    body = smooth([*back, (0.9, 0.26), (0.8, 0.56), (0.55, 0.7), (-0.4, 0.72)])
     pen.shadow(ellipse(0.0, 0.7, 0.9, 0.08), (0.04, 0.03), 0.07, 0.5)
     for root, tip in ((0.74, 0.68), (0.88, 0.98)):
         pen.stroke(np.array([(root, -0.12), (tip, -0.58)]), 0.055, tint(skin, -0.12))
         pen.fill(ellipse(tip, -0.6, 0.065, 0.065, points=20), INK)
-    pen.fill(body, Linear((0.0, -0.2), (0.0, 0.75), (tint(skin, 0.3), skin, tint(skin, -0.3))))
+    pen.fill(body, down(-0.2, 0.75, tint(skin, 0.3), skin, tint(skin, -0.3)))
     pen.stroke(arc(0.84, 0.02, 0.12, 0.12, 40, 110, 8), 0.03, tint(skin, -0.5))
     round_shell = ellipse(-0.16, -0.02, 0.6, 0.58)
     light = pen.toward(-0.2, -0.25)
@@ -120,4 +118,4 @@ def snail(pen: Pen, item: SceneObject) -> None:
     reach = 0.52 * (angle / angle[-1]) ** 0.9
     coil = np.stack([-0.14 + reach * np.cos(angle), 0.0 + reach * np.sin(angle)], axis=1)
     pen.stroke(coil, 0.05, tint(shell, -0.42), 0.85)
-    pen.fill(round_shell, Radial((-0.34, -0.24), (0.3, 0.3), (clear((255, 255, 255), 90), clear((255, 255, 255), 0))))
+    pen.fill(round_shell, glow(-0.34, -0.24, 0.3, 0.3, alpha=90))

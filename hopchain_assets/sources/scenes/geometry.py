@@ -53,6 +53,12 @@ def smooth(corners: Sequence[tuple[float, float]], closed: bool = True, steps: i
     return flat if closed else np.concatenate([flat, np.array(corners[-1:], dtype=float)])
 
 
+def mirrored(half: Sequence[tuple[float, float]], steps: int = 8) -> Outline:
+    """A smooth closed outline, the same on both sides: the points go down the right side from the middle."""
+    back = [(-x, y) for x, y in reversed(half) if x]
+    return smooth([*half, *back], steps=steps)
+
+
 def turned(outline: Outline, degrees: float, x: float = 0.0, y: float = 0.0) -> Outline:
     """The outline turned clockwise about the origin, then moved."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))

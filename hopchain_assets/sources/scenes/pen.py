@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
-from hopchain_assets.sources.scenes.colors import Rgb, Rgba
+from hopchain_assets.sources.scenes.colors import Rgb, Rgba, clear
 from hopchain_assets.sources.scenes.geometry import Outline
 
 # each pixel is sampled 4 by 4 times: 17 shades at an edge
 SAMPLES = 4
 Box = tuple[int, int, int, int]
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,21 @@ class Radial:
 
 
 Paint = Rgb | Linear | Radial
+
+
+def across(half: float, *stops: Rgb | Rgba, x: float = 0.0) -> Linear:
+    """From left to right, `half` to each side of `x`."""
+    return Linear((x - half, 0.0), (x + half, 0.0), stops)
+
+
+def down(top: float, bottom: float, *stops: Rgb | Rgba) -> Linear:
+    """From top to bottom."""
+    return Linear((0.0, top), (0.0, bottom), stops)
+
+
+def glow(x: float, y: float, rx: float, ry: float, color: Rgb = (255, 255, 255), alpha: int = 110) -> Radial:
+    """A soft spot of light that fades to nothing."""
+    return Radial((x, y), (rx, ry), (clear(color, alpha), clear(color, 0)))
 
 
 class Pen:

@@ -130,7 +130,8 @@ class _Looks:
 def _draft(rng: random.Random, name: str, looks: _Looks, scale: float, width: int, height: int) -> _Spot:
     kind = KINDS[name]
     mean = math.sqrt(width * height)
-    size = kind.unit * scale * mean * rng.choice((rng.uniform(0.72, 0.95), rng.uniform(0.9, 1.2), rng.uniform(1.15, 1.55)))
+    factor = rng.uniform(*rng.choice(((0.72, 0.95), (0.9, 1.2), (1.15, 1.55))))
+    size = kind.unit * scale * mean * factor
     size = max(size, mean * math.sqrt(LEAST_AREA / kind.area))
     spin = rng.uniform(-kind.spin, kind.spin)
     item = SceneObject(name, 0.0, 0.0, size, spin, rng.random(), looks.of(name, kind))
@@ -138,7 +139,7 @@ def _draft(rng: random.Random, name: str, looks: _Looks, scale: float, width: in
 
 
 def _extent(kind: Kind, size: float, rotation: float) -> tuple[float, float]:
-    """Half the width and height in pixels of the turned object: that of its box, or of its ellipse where round."""
+    """Half the width and height in pixels of the turned object's box."""
     cos, sin = abs(math.cos(math.radians(rotation))), abs(math.sin(math.radians(rotation)))
     w, h = kind.half
     return (w * cos + h * sin) * size + 1.0, (w * sin + h * cos) * size + 1.0
