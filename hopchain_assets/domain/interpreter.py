@@ -11,6 +11,7 @@ and `None` is an undefined value (docs/programs.md).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hopchain_assets.domain.program import (
@@ -32,6 +33,7 @@ from hopchain_assets.domain.program import (
     Read,
     Side,
     SideOf,
+    Type,
 )
 from hopchain_assets.domain.records import Facts, Instance, Pair
 
@@ -40,6 +42,11 @@ INSIDE_SHARE = 0.9
 
 Value = float | int | bool | None
 Step = Callable[["World", Sequence[Value]], Value]
+Getter = Callable[[Sequence[Value]], Value]
+Getters = Mapping[tuple[str, Type], Getter]
+
+# what a number on an object may look like; Python's float would also take "1e3", "nan" and other scripts' digits
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 class World:
@@ -160,15 +167,15 @@ class Plan:
             self._after[position] = sorted(reached - {position})
         return self._after[position]
 
-    def _getters(self, node: Node) -> dict[str, Callable[[Sequence[Value]], Value]]:
-        """How to fetch each input: a set that stands for an instance must have one member."""
-        getters: dict[str, Callable[[Sequence[Value]], Value]] = {}
+    def _getters(self, node: Node) -> Getters:
+        """How to fetch each input by name and type: one set may be read both as a set and as an instance."""
+        getters: dict[tuple[str, Type], Getter] = {}
         for name, wanted in node.inputs():
             k = self.position[name]
             if wanted == "instance" and self.program.nodes[k].gives == "set":
-                getters[name] = lambda values, k=k: _only_member(values[k])
+                getters[name, wanted] = lambda values, k=k: _only_member(values[k])
             else:
-                getters[name] = lambda values, k=k: values[k]
+                getters[name, wanted] = lambda values, k=k: values[k]
         return getters
 
 
@@ -190,30 +197,30 @@ def _only_member(mask: Value) -> int | None:
     return mask.bit_length() - 1
 
 
-def _step(node: Node, get: Mapping[str, Callable[[Sequence[Value]], Value]]) -> Step:
+def _step(node: Node, get: Getters) -> Step:
     match node:
         case Objects(category=category):
             return lambda world, values: world.members(category)
         case Filter(of=of, attribute=attribute, value=wanted):
-            return _narrow(get[of], lambda world, i: world.attributes[i].get(attribute) == wanted)
+            return _narrow(get[of, "set"], lambda world, i: world.attributes[i].get(attribute) == wanted)
         case Perceive(of=of, predicate=predicate, value=wanted):
-            return _narrow(get[of], lambda world, i: world.perceptions.get((world.ids[i], predicate)) == wanted)
+            return _narrow(get[of, "set"], lambda world, i: world.perceptions.get((world.ids[i], predicate)) == wanted)
         case SideOf():
-            return _side(get[node.of], get[node.anchor], node.side)
+            return _side(get[node.of, "set"], get[node.anchor, "instance"], node.side)
         case Overlapping():
-            return _related(get[node.of], get[node.anchor], lambda pair: pair.edge_gap <= TOUCHING_PX)
+            return _related(get[node.of, "set"], get[node.anchor, "instance"], lambda pair: pair.edge_gap <= TOUCHING_PX)
         case Inside():
-            return _related(get[node.of], get[node.anchor], lambda pair: pair.inside_share >= INSIDE_SHARE)
+            return _related(get[node.of, "set"], get[node.anchor, "instance"], lambda pair: pair.inside_share >= INSIDE_SHARE)
         case Extreme():
-            return _extreme(get[node.of], node.axis, node.rank)
+            return _extreme(get[node.of, "set"], node.axis, node.rank)
         case Nearest():
-            return _by_distance(get[node.of], get[node.anchor], far=False)
+            return _by_distance(get[node.of, "set"], get[node.anchor, "instance"], far=False)
         case Farthest():
-            return _by_distance(get[node.of], get[node.anchor], far=True)
+            return _by_distance(get[node.of, "set"], get[node.anchor, "instance"], far=True)
         case Count():
-            return _count(get[node.of])
+            return _count(get[node.of, "set"])
         case Read():
-            return _read(get[node.of], node.attribute)
+            return _read(get[node.of, "instance"], node.attribute)
         case Compare():
             return _compare(node, get)
         case Pick():
@@ -221,9 +228,6 @@ def _step(node: Node, get: Mapping[str, Callable[[Sequence[Value]], Value]]) -> 
         case Arith():
             return _arith(node, get)
     raise TypeError(f"no step for {type(node).__name__}")
-
-
-Getter = Callable[[Sequence[Value]], Value]
 
 
 def _narrow(get_of: Getter, keep: Callable[[World, int], bool]) -> Step:
@@ -301,17 +305,15 @@ def _read(get_of: Getter, attribute: str) -> Step:
     def step(world: World, values: Sequence[Value]) -> Value:
         of = get_of(values)
         text = world.attributes[of].get(attribute) if isinstance(of, int) else None
-        try:
-            return _as_number(float(text)) if text is not None else None
-        except ValueError:
-            return None
+        return float(text) if text is not None and PLAIN_NUMBER.fullmatch(text) else None
 
     return step
 
 
-def _compare(node: Compare, get: Mapping[str, Getter]) -> Step:
-    get_left = get[node.left]
-    get_right = get.get(node.right) if isinstance(node.right, str) and node.by != "attribute" else None
+def _compare(node: Compare, get: Getters) -> Step:
+    kind: Type = "number" if node.by == "value" else "instance"
+    get_left = get[node.left, kind]
+    get_right = get.get((node.right, kind)) if isinstance(node.right, str) and node.by != "attribute" else None
 
     def step(world: World, values: Sequence[Value]) -> Value:
         left = get_left(values)
@@ -342,19 +344,19 @@ def _compare_instances(node: Compare, world: World, left: int, right: object) ->
     return a < b if node.relation in ("left", "above") else a > b
 
 
-def _pick(node: Pick, get: Mapping[str, Getter]) -> Step:
+def _pick(node: Pick, get: Getters) -> Step:
     def step(world: World, values: Sequence[Value]) -> Value:
-        condition = get[node.condition](values)
+        condition = get[node.condition, "condition"](values)
         if condition is None:
             return None
         branch = node.yes if condition else node.no
-        return get[branch](values) if isinstance(branch, str) else branch
+        return get[branch, "number"](values) if isinstance(branch, str) else branch
 
     return step
 
 
-def _arith(node: Arith, get: Mapping[str, Getter]) -> Step:
-    terms = [(get[name], times) for name, times in node.terms]
+def _arith(node: Arith, get: Getters) -> Step:
+    terms = [(get[name, "number"], times) for name, times in node.terms]
 
     def step(world: World, values: Sequence[Value]) -> Value:
         total = 0.0

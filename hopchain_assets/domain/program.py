@@ -434,7 +434,7 @@ def _canonical(program: Program) -> str:
             summed: dict[str, float] = {}
             for name, times in node.terms:
                 summed[text[name]] = summed.get(text[name], 0) + times
-            fields["terms"] = sorted([key, _plain(times)] for key, times in summed.items() if times)
+            fields["terms"] = sorted([key, _plain(times)] for key, times in summed.items())
         for key in ("of", "anchor", "left", "right", "condition", "yes", "no"):
             value = fields.get(key)
             literal = key == "right" and isinstance(node, Compare) and node.by == "attribute"

@@ -151,7 +151,7 @@ class Overlay:
         curve = _curve(start, end, trim)
         if len(curve) < 3:
             return
-        head = width * 3.6
+        head = min(width * 3.6, math.dist(curve[0], curve[-1]) * 0.55)
         shaft = [point for point in curve if math.dist(point, curve[-1]) > head * 0.8] or curve[:1]
         for colour, extra in ((PAPER, width * 0.7), (INK, 0.0)):
             self._line(shaft, width + 2 * extra, colour)

@@ -227,23 +227,26 @@ class _Reader:
         category, self.at = found
         return category
 
-    def _tinted_noun(self, many: bool) -> tuple[str, str]:
+    def _tinted_noun(self, many: bool, tint: str) -> tuple[str, str]:
         """A noun and the colour before it. `orange` may be either, so both readings are tried."""
-        tint = say.TINT.match(self.text, self.at)
-        if tint is None:
-            return "", self._noun(many)
+        noun = self.at + len(tint) + 1
         plain = self.vocabulary.find(self.text, self.at, many)
-        tinted = self.vocabulary.find(self.text, tint.end(), many)
+        tinted = self.vocabulary.find(self.text, noun, many)
         if plain and tinted and plain[1] == tinted[1]:
-            self._fail(f"could be {plain[0]!r}, or {tinted[0]!r} in {tint[1]}")
-        if tinted and (plain is None or tinted[1] > plain[1]):
-            category, self.at = tinted
-            return tint[1], category
-        return "", self._noun(many)
+            self._fail(f"could be {plain[0]!r}, or {tinted[0]!r} in {tint}")
+        if plain and (tinted is None or plain[1] > tinted[1]):
+            return "", self._noun(many)
+        self.at = noun
+        return tint, self._noun(many)
 
     def _group(self, many: bool, relations: bool = True) -> _Group:
-        other = self._take(say.OTHER) is not None
-        color, category = self._tinted_noun(many)
+        before = self._need(say.BEFORE_NOUN, "not a noun")
+        color, category = before["color"], ""
+        if color:
+            self.at = before.start("color")
+            color, category = self._tinted_noun(many, color)
+        else:
+            category = self._noun(many)
         node = self._add(Objects, category)
         if color:
             node = self._add(Filter, node, "color", color)
@@ -258,7 +261,7 @@ class _Reader:
             anchors = (*anchors, self._instance(reaching=False, related=False))
             node = self._related(relation[1], node, anchors[-1])
         self.category[node] = category
-        return _Group(node, category, other, bool(facing or anchors), anchors, loose)
+        return _Group(node, category, bool(before["other"]), bool(facing or anchors), anchors, loose)
 
     def _plain_group(self, many: bool) -> _Group:
         group = self._group(many)

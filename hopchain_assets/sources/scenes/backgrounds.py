@@ -11,7 +11,7 @@ from PIL import Image
 
 from hopchain_assets.sources.scenes.colors import Rgb
 
-Tone = NDArray[np.float32]
+Tone = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class Kind:
     `area` its mask, `guard` the part that nothing may hide (`WHOLE`: all of it). `unit` is the
     usual length of one such unit as a share of the picture's mean side. `spin` is the greatest
     turn in degrees, `layer` 0 for things that lie flat under others. `colors` and `numbers` are
-    the values to draw from.
+    the values to draw from. `air` is the room around it that must lie in the picture too.
     """
 
     draw: Callable[[Pen, SceneObject], None]
@@ -35,6 +35,7 @@ class Kind:
     numbers: int = 0
     dots: int = 0
     faces: bool = False
+    air: float = 0.0
 
     def attributes(self) -> tuple[str, ...]:
         """The keys that an object of this kind can carry."""
@@ -47,7 +48,7 @@ _TOYS = ("red", "orange", "yellow", "green", "blue", "purple")
 KINDS: Mapping[str, Kind] = {
     # no green beetles: they would melt into the leaves
     "beetle": Kind(
-        garden.beetle, (0.88, 1.09), 1.93, 0.086, 180, guard=WHOLE,
+        garden.beetle, (0.88, 1.09), 1.93, 0.094, 180, guard=WHOLE,
         colors=("red", "orange", "yellow", "blue", "purple", "white", "black"), dots=7,
     ),
     "leaf": Kind(garden.leaf, (0.47, 1.02), 1.2, 0.155, 180, layer=0),
@@ -59,7 +60,7 @@ KINDS: Mapping[str, Kind] = {
     "snail": Kind(garden.snail, (1.05, 0.72), 1.81, 0.095, 4, guard=WHOLE, faces=True),
     "car": Kind(
         street.car, (1.0, 0.52), 1.36, 0.125, guard=(-0.5, -0.55, 1.1, 0.6),
-        colors=("red", "orange", "yellow", "green", "blue", "white", "black"), faces=True,
+        colors=("red", "orange", "yellow", "green", "blue", "white", "black"), faces=True, air=0.2,
     ),
     "cone": Kind(street.cone, (0.7, 0.91), 1.06, 0.082),
     "sign": Kind(street.sign, (0.66, 1.0), 1.75, 0.092, guard=(-0.66, -1.0, 0.66, 0.3), numbers=20),

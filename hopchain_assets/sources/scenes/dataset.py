@@ -131,6 +131,7 @@ def _annotations(scene: Scene, owner: NDArray[np.uint8], index: int) -> list[dic
     rows: list[dict[str, Any]] = []
     for number, item in enumerate(scene.objects, start=1):
         runs = coco_mask.encode((columns == number).view(np.uint8))
+        counts = runs["counts"]
         rows.append(
             {
                 "id": (index + 1) * MOST_OBJECTS + number,
@@ -139,7 +140,10 @@ def _annotations(scene: Scene, owner: NDArray[np.uint8], index: int) -> list[dic
                 "bbox": [round(float(value)) for value in coco_mask.toBbox(runs)],
                 "area": int(coco_mask.area(runs)),
                 "iscrowd": 0,
-                "segmentation": {"size": [scene.height, scene.width], "counts": str(runs["counts"], "ascii")},
+                "segmentation": {
+                    "size": [scene.height, scene.width],
+                    "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts,
+                },
                 "attributes": dict(item.attributes),
             }
         )

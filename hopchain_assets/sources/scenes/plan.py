@@ -90,8 +90,8 @@ def _cast(rng: random.Random, theme: str) -> list[str]:
     _, makers, guests = THEMES[theme]
     total = rng.choices(list(COUNTS), weights=list(COUNTS.values()))[0]
     most = min(4, len(makers) + len(guests), max(2, total // 2))
-    chosen = [*makers, *rng.sample(guests, len(guests))][: min(most, rng.choice((2, 3, 3, 4, 4)))]
-    if len(makers) > 1 and len(chosen) > 2 and rng.random() < 0.45:
+    chosen = [*makers, *rng.sample(guests, len(guests))][: min(most, rng.choice((2, 3, 3, 4, 4, 4)))]
+    if len(makers) > 1 and len(chosen) > 2 and rng.random() < 0.4:
         del chosen[rng.randrange(len(makers))]
     weights = {name: rng.uniform(0.7, 1.6) for name in chosen}
     counts = {name: 1 if total < 2 * len(chosen) else 2 for name in chosen}
@@ -110,6 +110,7 @@ class _Looks:
         self._numbers = rng.sample(range(1, 21), 20)
         self._plain = rng.random() < 0.35
         self._colors: dict[str, Sequence[str]] = {}
+        self._used: dict[str, list[str]] = {}
 
     def of(self, name: str, kind: Kind) -> dict[str, str]:
         """The attributes of the next object of this kind."""
@@ -117,7 +118,10 @@ class _Looks:
         if kind.colors:
             # few colours in a scene: "the red ones" should be more than one
             few = self._colors.setdefault(name, rng.sample(kind.colors, min(4, len(kind.colors))))
-            look["color"] = rng.choice(few)
+            used = self._used.setdefault(name, [])
+            # the second never looks like the first: a colour must be able to tell two apart
+            look["color"] = rng.choice([color for color in few if used != [color]])
+            used.append(look["color"])
         if kind.numbers and not (name == "balloon" and self._plain):
             look["number"] = str(self._numbers.pop())
         if kind.dots:
@@ -167,7 +171,7 @@ def _candidate(
     rng: random.Random, draft: _Spot, size: float, hosts: list[_Spot], width: int, height: int
 ) -> _Spot | None:
     half = _extent(draft.kind, size, draft.item.rotation)
-    edge = BORDER * math.sqrt(width * height)
+    edge = BORDER * math.sqrt(width * height) + draft.kind.air * size
     low_x, high_x, low_y, high_y = half[0] + edge, width - half[0] - edge, half[1] + edge, height - half[1] - edge
     if low_x >= high_x or low_y >= high_y:
         return None

@@ -1,0 +1,128 @@
+"""What has landed and what people said of it: `batch_members` and `category_audit`.
+
+Both are written outside the stages and never removed by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+import polars as pl
+
+from hopchain_assets.domain.records import digest
+from hopchain_assets.warehouse.lake import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A picture to take in: where it lies, the sha256 of its bytes, what its source says of it (JSON or None)."""
+
+    source_uri: str
+    content_sha256: str
+    annotations: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Somebody's word on whether all instances of a category are marked in a picture."""
+
+    image_id: str
+    category: str
+    exhaustive: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """New batches, batches in which an annotation changed, and how many pictures were known before."""
+
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    known: int
+
+
+def land(lake: Lake, members: Sequence[Landed], batch_size: int) -> Sealed:
+    """Seals pictures not seen before, by content, into batches whose members never change.
+
+    A picture seen before stays in its batch; when its annotations differ they are put in the old ones' place.
+    """
+    unique = list({member.content_sha256: member for member in reversed(members)}.values())[::-1]
+
+    def work(connection: duckdb.DuckDBPyConnection) -> Sealed:
+        rows = connection.execute("SELECT content_sha256, batch, annotations FROM batch_members").fetchall()
+        known = {content: (batch, annotations) for content, batch, annotations in rows}
+        changed = [m for m in unique if m.content_sha256 in known and known[m.content_sha256][1] != m.annotations]
+        fresh = [m for m in unique if m.content_sha256 not in known]
+        if changed:
+            listed = [m.content_sha256 for m in changed]
+            connection.execute("DELETE FROM batch_members WHERE list_contains(?, content_sha256)", [listed])
+            _insert(connection, [(known[m.content_sha256][0], m) for m in changed])
+        count = len({batch for batch, _ in known.values()})
+        new: list[str] = []
+        for start in range(0, len(fresh), batch_size):
+            part = fresh[start : start + batch_size]
+            name = f"b{count + len(new) + 1:05d}-{digest(*(m.content_sha256 for m in part))[:6]}"
+            new.append(name)
+            _insert(connection, [(name, m) for m in part])
+        touched = sorted({known[m.content_sha256][0] for m in changed})
+        return Sealed(tuple(new), tuple(touched), len(unique) - len(fresh))
+
+    return lake.transact("landing", "", work, "landing")
+
+
+def batches(lake: Lake) -> list[str]:
+    """All batches, in the order in which they were sealed."""
+    return lake.query("SELECT DISTINCT batch FROM batch_members ORDER BY batch")["batch"].to_list()
+
+
+def record_audits(lake: Lake, audits: Sequence[Audit]) -> int:
+    """Adds people's words on categories; the latest one holds. A word said before by the same is not repeated.
+
+    Pictures that the warehouse does not hold are left out. Returns how many were new.
+    """
+
+    def work(connection: duckdb.DuckDBPyConnection) -> int:
+        batch_of = dict(connection.execute("SELECT content_sha256, batch FROM batch_members").fetchall())
+        current = current_audits(connection)
+        said = {(r["image_id"], r["category"]): (r["exhaustive"], r["by"]) for r in current.iter_rows(named=True)}
+        rows = [a for a in audits if a.image_id in batch_of and said.get((a.image_id, a.category)) != (a.exhaustive, a.by)]
+        if rows:
+            now = datetime.now(UTC).replace(tzinfo=None)
+            frame = pl.DataFrame(
+                [(a.image_id, a.category, a.exhaustive, a.by, now, batch_of[a.image_id]) for a in rows],
+                schema=["image_id", "category", "exhaustive", "by", "at", "batch"],
+                orient="row",
+            )
+            connection.register("_new_audits", frame.to_arrow())
+            connection.execute("INSERT INTO category_audit BY NAME SELECT * FROM _new_audits")
+            connection.unregister("_new_audits")
+        return len(rows)
+
+    return lake.transact("category_audit", "", work, "category audit")
+
+
+def current_audits(connection: duckdb.DuckDBPyConnection, batch: str | None = None) -> pl.DataFrame:
+    """The word that holds for each picture and category: `image_id, category, exhaustive, by`."""
+    return connection.execute(
+        'SELECT image_id, category, arg_max(exhaustive, "at") AS exhaustive, arg_max("by", "at") AS "by" '
+        "FROM category_audit WHERE $batch IS NULL OR batch = $batch GROUP BY ALL ORDER BY image_id, category",
+        {"batch": batch},
+    ).pl()
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, Landed]]) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    frame = pl.DataFrame(
+        [(batch, m.source_uri, m.content_sha256, m.annotations, now) for batch, m in rows],
+        schema={
+            "batch": pl.String, "source_uri": pl.String, "content_sha256": pl.String,
+            "annotations": pl.String, "landed_at": pl.Datetime("us"),
+        },
+        orient="row",
+    )  # fmt: skip
+    connection.register("_new_members", frame.to_arrow())
+    connection.execute("INSERT INTO batch_members BY NAME SELECT * FROM _new_members")
+    connection.unregister("_new_members")
