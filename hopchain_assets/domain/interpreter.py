@@ -208,9 +208,13 @@ def _step(node: Node, get: Getters) -> Step:
         case SideOf():
             return _side(get[node.of, "set"], get[node.anchor, "instance"], node.side)
         case Overlapping():
-            return _related(get[node.of, "set"], get[node.anchor, "instance"], lambda pair: pair.edge_gap <= TOUCHING_PX)
+            return _related(
+                get[node.of, "set"], get[node.anchor, "instance"], lambda pair: pair.edge_gap <= TOUCHING_PX
+            )
         case Inside():
-            return _related(get[node.of, "set"], get[node.anchor, "instance"], lambda pair: pair.inside_share >= INSIDE_SHARE)
+            return _related(
+                get[node.of, "set"], get[node.anchor, "instance"], lambda pair: pair.inside_share >= INSIDE_SHARE
+            )
         case Extreme():
             return _extreme(get[node.of, "set"], node.axis, node.rank)
         case Nearest():

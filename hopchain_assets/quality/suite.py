@@ -15,6 +15,7 @@ import polars as pl
 
 MAX_IDS = 50
 MAX_OBSERVED = 5
+OBSERVED_WIDTH = 80
 COLUMN_OPTIONS = ("column", "column_A", "column_B")
 
 
@@ -61,49 +62,100 @@ def run_suite(subject: str, frame: pl.DataFrame, rules: Sequence[Rule], id_colum
 
     Args:
         subject: what the rows are, for the summary; mostly the table's name.
-        frame: the rows, at least one.
+        frame: the rows, at least one, with every column that the rules read.
         rules: the rules, each name once.
         id_column: the column that names a failing row.
 
     Raises:
         RuntimeError: when Great Expectations could not evaluate a rule.
     """
+    results = _validate(frame.select(sorted({column for rule in rules for column in rule.columns})), rules)
     broken: set[int] = set()
     details: dict[str, Mapping[str, Any]] = {}
-    columns = sorted({column for rule in rules for column in rule.columns})
-    for rule, result in zip(rules, _validate(frame.select(columns), rules), strict=True):
-        if (result.exception_info or {}).get("raised_exception"):
-            raise RuntimeError(
-                f"{subject}: Great Expectations could not evaluate the rule {rule.name}: "
-                f"{result.exception_info['exception_message']}. Look at the types of the columns {rule.columns}."
-            )
-        rows = result.result.get("unexpected_index_list") or []
+    for rule in rules:
+        rows = _failing_rows(subject, rule, results[rule.name])
         broken.update(rows)
         details[rule.name] = {
-            "passed": bool(result.success),
-            "expectation": result.expectation_config.type,
+            "passed": not rows,
+            "expectation": results[rule.name].expectation_config.type,
             "columns": list(rule.columns),
             "failing": len(rows),
-            "observed": _observed(frame, rule, rows),
+            "observed": _observed(frame.select(rule.columns), rows),
         }
-    ids = tuple(_names(frame, id_column, sorted(broken)))
-    passed = all(detail["passed"] for detail in details.values())
-    return CheckOutcome(passed, _summary(subject, frame.height, len(broken), rules, details), ids, len(broken), details)
+    summary = _summary(subject, frame.height, len(broken), rules, details)
+    return CheckOutcome(not broken, summary, _names(frame[id_column], sorted(broken)), len(broken), details)
 
 
-def _validate(frame: pl.DataFrame, rules: Sequence[Rule]) -> list[Any]:
-    """Great Expectations' results, in the order of the rules; nothing is kept or written anywhere."""
-    # it reads this once, when it is imported; a user's own value stays
+def _validate(frame: pl.DataFrame, rules: Sequence[Rule]) -> dict[str, Any]:
+    """Great Expectations' result for each rule's name; nothing is kept or written anywhere."""
+    # before the import, which is when a package may look at it; a user's own value stays
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    # by default even an ephemeral context makes a folder for a documentation site
+    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    quiet = ProgressBarsConfig(globally=False, metric_calculations=False)
+    config = DataContextConfig(store_backend_defaults=stores, progress_bars=quiet)
+    context = gx.get_context(mode="ephemeral", project_config=config)
     definition = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
     batch = definition.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": frame.to_pandas()})
-    expectations = [getattr(gx.expectations, rule.expectation)(**rule.options) for rule in rules]
-    suite = gx.ExpectationSuite("rules", expectations=expectations)
-    report = batch.validate(suite, result_format="COMPLETE")
-    by_rule = {_identity(result.expectation_config.type, result.expectation_config.kwargs): result for result in report.results}
-    return [by_rule[_identity(e.expectation_type, e.configuration.kwargs)] for e in expectations]
+    expectations = [
+        getattr(gx.expectations, rule.expectation)(meta={"rule": rule.name}, **rule.options) for rule in rules
+    ]
+    report = batch.validate(gx.ExpectationSuite("rules", expectations=expectations), result_format="COMPLETE")
+    # the results come back in another order than the rules went in
+    configs = [result.expectation_config for result in report.results]
+    names = [config.meta["rule"] for config in configs if config and config.meta]
+    return dict(zip(names, report.results, strict=True))
+
+
+def _failing_rows(subject: str, rule: Rule, result: Any) -> list[int]:
+    """Row numbers that break the rule, refusing a result that is no judgement of the rows."""
+    rows = result.result.get("unexpected_index_list")
+    if rows is None or bool(result.success) != (not rows):
+        raise RuntimeError(
+            f"{subject}: Great Expectations could not evaluate the rule {rule.name}: "
+            f"{_reason(result.exception_info or {})}. Look at the types of the columns {', '.join(rule.columns)}."
+        )
+    return rows
+
+
+def _reason(info: Mapping[str, Any]) -> str:
+    """The message of an exception, which is told flat or once for each metric that raised it."""
+    inner = [value for value in info.values() if isinstance(value, Mapping)]
+    messages = [each.get("exception_message") for each in (info, *inner)]
+    return "; ".join(str(message) for message in messages if message) or "it gave no failing rows and no reason"
+
+
+def _observed(frame: pl.DataFrame, rows: Sequence[int]) -> list[str]:
+    """Some of the failing values, as `column=value` texts."""
+    return [
+        ", ".join(f"{column}={str(value)[:OBSERVED_WIDTH]!r}" for column, value in row.items())
+        for row in frame[list(rows[:MAX_OBSERVED])].to_dicts()
+    ]
+
+
+def _names(ids: pl.Series, rows: Sequence[int]) -> tuple[str, ...]:
+    """Ids of the rows, each once, the first `MAX_IDS`; a row without an id is named by its place."""
+    names: dict[str, None] = {}
+    for row in rows:
+        name = ids[row]
+        names[f"(row {row}, no {ids.name})" if name is None else str(name)] = None
+        if len(names) == MAX_IDS:
+            break
+    return tuple(names)
+
+
+def _summary(
+    subject: str, n_rows: int, n_broken: int, rules: Sequence[Rule], details: Mapping[str, Mapping[str, Any]]
+) -> str:
+    noun = "row" if n_rows == 1 else "rows"
+    if not n_broken:
+        return f"{subject}: {n_rows} {noun} checked, none fails."
+    faults = [f"{details[rule.name]['failing']} {rule.fault}" for rule in rules if details[rule.name]["failing"]]
+    return f"{subject}: {n_broken} of {n_rows} {noun} {'fails' if n_broken == 1 else 'fail'}: {', '.join(faults)}."

@@ -75,7 +75,9 @@ def read_coco(
     for number, row in enumerate(pictures, start=1):
         try:
             path = _picture_path(images, row)
-            payload = _payload(row, marks.get(row.get("id"), []), names, licenses, "scene" if rendered else "annotation")
+            payload = _payload(
+                row, marks.get(row.get("id"), []), names, licenses, "scene" if rendered else "annotation"
+            )
             members.append(_member(path, payload, audited if exhaustive or rendered else ""))
         except SourceError as error:
             left_out.append((str(row.get("file_name")), str(error)))

@@ -155,7 +155,8 @@ def attached(
     try:
         connection = instance.database.cursor()
         try:
-            connection.execute(f"USE {NAME}")
+            # a bar drawn into somebody's log or table helps nobody
+            connection.execute(f"SET enable_progress_bar = false; USE {NAME}")
             yield connection
         finally:
             connection.close()

@@ -88,7 +88,9 @@ def record_audits(lake: Lake, audits: Sequence[Audit]) -> int:
         batch_of = dict(connection.execute("SELECT content_sha256, batch FROM batch_members").fetchall())
         current = current_audits(connection)
         said = {(r["image_id"], r["category"]): (r["exhaustive"], r["by"]) for r in current.iter_rows(named=True)}
-        rows = [a for a in audits if a.image_id in batch_of and said.get((a.image_id, a.category)) != (a.exhaustive, a.by)]
+        rows = [
+            a for a in audits if a.image_id in batch_of and said.get((a.image_id, a.category)) != (a.exhaustive, a.by)
+        ]
         if rows:
             now = datetime.now(UTC).replace(tzinfo=None)
             frame = pl.DataFrame(

@@ -6,12 +6,19 @@ from datetime import datetime
 
 import polars as pl
 import pytest
-
 import small_line
+
 from hopchain_assets.warehouse.connect import WarehouseError
 from hopchain_assets.warehouse.done import (
-    Done, Replaced, StageTables, output_hash, pending, replace, status, upstream,
-)  # fmt: skip
+    Done,
+    Replaced,
+    StageTables,
+    output_hash,
+    pending,
+    replace,
+    status,
+    upstream,
+)
 from hopchain_assets.warehouse.lake import Lake
 
 STAGE = StageTables("categories", {"categories": "image_id"})
@@ -100,7 +107,7 @@ def test_a_failing_call_writes_nothing(lake: Lake) -> None:
     """A frame that does not fit its table is named, and the ledger stays as it was."""
     _write(lake, {"x": "1"}, x="dog")
     frames = {"categories": _rows(x="wolf")["categories"].with_columns(colour=pl.lit("red"))}
-    with pytest.raises(WarehouseError, match="rows for categories do not fit.*colour"):
+    with pytest.raises(WarehouseError, match=r"rows for categories do not fit.*colour"):
         replace(lake, STAGE, "b", "1", frames, [Done("x", "2", "done", "out", 1)])
     assert _stored(lake) == {"x": ("dog", "1")}
     assert pending(lake, "categories", "b", "1", {"x": "1"}) == ([], [])

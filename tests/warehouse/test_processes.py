@@ -10,7 +10,17 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import small_line
-from hopchain_assets.warehouse.lake import Lake
+
+from hopchain_assets.warehouse.lake import MIGRATIONS, Lake
+
+# inputs whose rows and ledger row are not of one and the same release
+HALVES = """
+    SELECT image_id FROM
+        (SELECT image_id, category, count(*) AS n FROM instances GROUP BY ALL) FULL JOIN
+        (SELECT input_id AS image_id, left(input_hash, 4) AS told FROM stage_done WHERE stage = 'instance_masks')
+        USING (image_id)
+    WHERE category IS DISTINCT FROM told OR n IS DISTINCT FROM ?
+"""
 
 
 def _context() -> ForkServerContext:
@@ -43,8 +53,9 @@ def test_two_processes_migrate_at_once(tmp_path: Path) -> None:
     lake = Lake(f"sqlite:{tmp_path}/new/catalog.sqlite", str(tmp_path / "new/data"), tmp_path / "locks")
     barrier, told = _context().Barrier(2), _context().SimpleQueue()
     _finish(*[_start(small_line.migrate_and_tell, lake, barrier, told) for _ in range(2)])
-    assert sorted([told.get(), told.get()]) == [[], ["0001_tables.sql"]]
-    assert lake.query("FROM migrations").height == 1
+    names = sorted(file.name for file in MIGRATIONS.glob("*.sql"))
+    assert sorted([told.get(), told.get()]) == [[], names]
+    assert sorted(lake.query("SELECT name FROM migrations")["name"]) == names
 
 
 def test_two_processes_on_one_new_batch_leave_no_duplicates(lake: Lake, tmp_path: Path) -> None:
@@ -92,14 +103,8 @@ def test_killed_at_random_points_and_run_again_gives_the_same_tables(lake: Lake,
         killed_at_work += process.is_alive()
         process.kill()
         process.join(60)
-        broken = lake.query(
-            "SELECT image_id FROM (SELECT image_id, count(*) AS n FROM instances GROUP BY image_id) "
-            "FULL JOIN (SELECT input_id AS image_id FROM stage_done WHERE stage = 'instance_masks') USING (image_id) "
-            "WHERE n IS DISTINCT FROM ?",
-            [small_line.OBJECTS],
-        )
-        assert broken.is_empty(), f"half a batch after kill {number}"
-    assert killed_at_work > kills // 3, "most runs were over before they were killed"
+        assert lake.query(HALVES, [small_line.OBJECTS]).is_empty(), f"half a batch after kill {number}"
+    assert killed_at_work > kills // 4, "most runs were over before they were killed"
 
     alone = _new_lake(tmp_path / "alone")
     for one in (lake, alone):

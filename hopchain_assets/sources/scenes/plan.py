@@ -19,7 +19,8 @@ GAP = 0.014
 CLEAR = 0.035
 # estimated share of an object that those in front may hide; the promise is 0.3
 MOST_HIDDEN = 0.2
-LEAST_AREA = 0.0075
+# with that much hidden, 0.6% of the picture is still in view
+LEAST_AREA = 0.008
 # boxes that cross do so by this share of the smaller half at least
 DEEP = 0.5
 
@@ -71,10 +72,10 @@ def plan_scene(seed: int, index: int) -> Scene:
     categories = _cast(rng, theme)
     looks = _Looks(rng)
     spots: list[_Spot] = []
-    # the large first: the small find a place between them
     # few things in a picture are drawn larger
     scale = (9 / max(5, len(categories))) ** 0.3
     drafts = [_draft(rng, name, looks, scale, width, height) for name in categories]
+    # the large first: the small find a place between them
     drafts.sort(key=lambda spot: -spot.area)
     for draft in drafts:
         placed = _place(rng, draft, spots, width, height)
@@ -201,7 +202,9 @@ def _score(spot: _Spot, spots: list[_Spot], width: int, height: int, overlap_wan
         if reach_x <= -gap or reach_y <= -gap:
             nearest = min(nearest, math.hypot(dx, dy))
             continue
-        if not _may_overlap(spot, other, reach_x, reach_y):
+        # one overlap each: two in front of one could hide too much of it together
+        crowded = any(_cross(third.box, other.box) for third in spots if third is not other)
+        if crowded or not _may_overlap(spot, other, reach_x, reach_y):
             return None
         overlaps += 1
     if overlaps > 1:
@@ -220,8 +223,7 @@ def _may_overlap(spot: _Spot, other: _Spot, reach_x: float, reach_y: float) -> b
         return False
     # of the crossing of the boxes, at most this much is filled by the front's own shape
     filled = across * down * min(1.0, 1.1 * front.area / (4 * front.half[0] * front.half[1]))
-    hidden = filled / back.area
-    if hidden > MOST_HIDDEN or back.area - filled < LEAST_AREA * 0.9 * back.area:
+    if filled > MOST_HIDDEN * back.area:
         return False
     guard = back.guarded()
     return guard is None or not _cross(guard, front.box)

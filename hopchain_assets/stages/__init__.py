@@ -1,0 +1,1 @@
+"""What is pending and in what order; neither which model answers nor that a scheduler exists."""

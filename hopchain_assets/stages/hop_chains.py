@@ -1,0 +1,112 @@
+"""Stage `hop_chains`: questions are composed over each picture's facts and certified (stage 3 of the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from hopchain_assets.domain.certify import Certifier, CertifierSettings
+from hopchain_assets.domain.composer import GENERATOR, ComposerSettings, compose
+from hopchain_assets.domain.countable import CountLimits
+from hopchain_assets.domain.records import Chain, Facts, Finding
+from hopchain_assets.stages.engine import Progress, Work, stage_version
+from hopchain_assets.stages.facts import chain_row, read_facts
+from hopchain_assets.warehouse.done import StageTables, upstream
+from hopchain_assets.warehouse.lake import Lake
+
+CODE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSettings:
+    """`per_picture` chains at most, and what the composer and the certifier are set to."""
+
+    per_picture: int = 8
+    composer: ComposerSettings = field(default_factory=ComposerSettings)
+    certifier: CertifierSettings = field(default_factory=CertifierSettings)
+    limits: CountLimits = field(default_factory=CountLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class HopChains:
+    """Composes and certifies; what is rejected is kept with its rule."""
+
+    lake: Lake
+    settings: ChainSettings
+
+    tables = StageTables("hop_chains", {"hop_chains": "image_id", "rejected_chains": "image_id"})
+
+    @property
+    def version(self) -> str:
+        """Raised by code and by every setting of the composer and the certifier."""
+        return stage_version("hop_chains", CODE, self.settings)
+
+    def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
+        """Pictures with instances."""
+        return upstream(connection, ["categories", "instance_masks"], batch)
+
+    def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
+        """Certified chains and rejected proposals of each picture."""
+        with self.lake.open() as connection:
+            facts = read_facts(connection, batch, self.settings.limits, inputs)
+        chains: list[dict[str, Any]] = []
+        rejected: list[dict[str, Any]] = []
+        outcomes: dict[str, str] = {}
+        for number, name in enumerate(inputs, start=1):
+            certified, refused = certified_chains(facts[name], self.settings)
+            chains += [chain_row(chain) for chain in certified]
+            rejected += [_rejected_row(chain, finding) for chain, finding in refused]
+            rejected += [_unused_row(name, category, why) for category, why in sorted(facts[name].uncountable.items())]
+            outcomes[name] = "done" if certified else "nothing"
+            progress(number, len(inputs))
+        frames = {"hop_chains": pl.DataFrame(chains), "rejected_chains": pl.DataFrame(rejected)}
+        return Work({table: frame for table, frame in frames.items() if frame.height}, outcomes)
+
+
+def certified_chains(facts: Facts, settings: ChainSettings) -> tuple[list[Chain], list[tuple[Chain, Finding]]]:
+    """Up to `per_picture` certified chains of a picture, and what was rejected on the way.
+
+    No skeleton gives more than a third of a picture's chains, so that they differ.
+    """
+    certifier = Certifier(facts, settings.certifier)
+    most = max(1, settings.per_picture // 3)
+    certified: list[Chain] = []
+    rejected: list[tuple[Chain, Finding]] = []
+    for chain in compose(facts, settings.composer):
+        if sum(other.skeleton == chain.skeleton for other in certified) >= most:
+            continue
+        finding = certifier.certify(chain)
+        if finding:
+            rejected.append((chain, finding))
+            continue
+        certified.append(chain)
+        if len(certified) == settings.per_picture:
+            break
+    return certified, rejected
+
+
+def _rejected_row(chain: Chain, finding: Finding) -> dict[str, Any]:
+    return {
+        "chain_id": chain.chain_id,
+        "image_id": chain.image_id,
+        "rule": finding.rule,
+        "detail": finding.detail,
+        "question": chain.question,
+        "generator": chain.generator,
+    }
+
+
+def _unused_row(image_id: str, category: str, reason: str) -> dict[str, Any]:
+    """A category that no question may be about is a loss too: kept, so that losses by rule add up."""
+    return {
+        "chain_id": None,
+        "image_id": image_id,
+        "rule": "countable",
+        "detail": f"{category}: {reason}",
+        "question": None,
+        "generator": GENERATOR,
+    }

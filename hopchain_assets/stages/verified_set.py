@@ -1,0 +1,84 @@
+"""Stage `verified_set`: a policy decides which certified chains are true; the others wait with a reason."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from hopchain_assets.domain.countable import CountLimits
+from hopchain_assets.domain.records import digest
+from hopchain_assets.ports import Evidence, Policy
+from hopchain_assets.stages.engine import Progress, Work, stage_version
+from hopchain_assets.stages.facts import GROUND_TRUTH, chain_of, read_facts, rows_of
+from hopchain_assets.warehouse.done import StageTables, upstream
+from hopchain_assets.warehouse.lake import Lake
+from hopchain_assets.warehouse.landing import current_audits
+from hopchain_assets.warehouse.program_sql import execute_programs
+
+CODE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSet:
+    """Executes every certified chain again, as SQL on the stored rows, and asks the policy."""
+
+    lake: Lake
+    policy: Policy
+
+    tables = StageTables("verified_set", {"verified_set": "image_id", "waiting_chains": "image_id"})
+
+    @property
+    def version(self) -> str:
+        """Raised by code and by the choice of policy."""
+        return stage_version("verified_set", CODE, self.policy.name)
+
+    def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
+        """Pictures with certified chains; what people said of their categories is part of the hash."""
+        words: dict[str, list[str]] = defaultdict(list)
+        for image, category, exhaustive, _ in current_audits(connection, batch).iter_rows():
+            words[image].append(f"{category}={exhaustive}")
+        ready = upstream(connection, ["hop_chains", "instance_masks"], batch)
+        return {name: digest(value, *sorted(words[name])) for name, value in ready.items()}
+
+    def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
+        """A row for each chain: verified, or waiting."""
+        with self.lake.open() as connection:
+            chains = rows_of(connection, "hop_chains", batch, inputs)
+            instances = rows_of(connection, "instances", batch, inputs)
+            pairs = rows_of(connection, "pairs", batch, inputs)
+            perceptions = rows_of(connection, "perceptions", batch, inputs)
+            audits = current_audits(connection, batch)
+            facts = read_facts(connection, batch, CountLimits(), inputs)
+        audited: dict[str, dict[str, bool]] = defaultdict(dict)
+        for image, category, exhaustive, _ in audits.iter_rows():
+            audited[image][category] = exhaustive
+        modelled = set(instances.filter(~pl.col("source").is_in(list(GROUND_TRUTH)))["image_id"])
+        parsed = [(row, chain_of(row)) for row in chains.iter_rows(named=True)]
+        programs = [
+            (r["chain_id"], c.image_id, c.program, facts[c.image_id].width, facts[c.image_id].height) for r, c in parsed
+        ]
+        executed = execute_programs(instances, pairs, perceptions, programs)
+        verified: list[dict[str, Any]] = []
+        waiting: list[dict[str, Any]] = []
+        for number, (row, chain) in enumerate(parsed, start=1):
+            name = chain.image_id
+            evidence = Evidence(audited[name], name not in modelled, executed[row["chain_id"]])
+            verdict = self.policy.judge(chain, facts[name], evidence)
+            base = {"chain_id": row["chain_id"], "question_id": row["question_id"], "image_id": name}
+            if verdict.verified_by:
+                verified.append(
+                    base | {"question": chain.question, "answer": chain.answer}
+                    | {"answer_source": verdict.answer_source, "verified_by": verdict.verified_by}
+                )  # fmt: skip
+            else:
+                waiting.append(base | {"reason": verdict.waits_for, "detail": verdict.detail})
+            progress(number, len(parsed))
+        with_rows = {row["image_id"] for row in verified}
+        frames = {"verified_set": pl.DataFrame(verified), "waiting_chains": pl.DataFrame(waiting)}
+        outcomes = {name: "done" if name in with_rows else "nothing" for name in inputs}
+        return Work({table: frame for table, frame in frames.items() if frame.height}, outcomes)
