@@ -8,6 +8,7 @@ The language is documented in docs/programs.md. A program is closed under JSON: 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -290,7 +291,11 @@ class Program:
 
     def canonical(self) -> str:
         """The same text for programs that differ only in names, order, repeats and unused nodes."""
-        return _canonical(self)
+        return _canonical(self, constants=True)
+
+    def shape(self) -> str:
+        """As `canonical`, with the constants left out: what is looked at, and how it is combined."""
+        return _canonical(self, constants=False)
 
 
 def _node_json(node: Node) -> dict[str, Any]:
@@ -423,25 +428,41 @@ def _check_compare(node: Compare) -> None:
         raise ProgramError(f"node {node.id}: the field attribute goes with by = attribute, and only with it")
 
 
-def _canonical(program: Program) -> str:
+def _canonical(program: Program, constants: bool) -> str:
     """Structural text of each node, so that names vanish; used nodes only, once each."""
     text: dict[str, str] = {}
     for node in program.nodes:
-        references = {name for name, _ in node.inputs()}
-        fields = _node_json(node)
-        del fields["id"]
-        if isinstance(node, Arith):
-            summed: dict[str, float] = {}
-            for name, times in node.terms:
-                summed[text[name]] = summed.get(text[name], 0) + times
-            fields["terms"] = sorted([key, _plain(times)] for key, times in summed.items())
-        for key in ("of", "anchor", "left", "right", "condition", "yes", "no"):
-            value = fields.get(key)
-            literal = key == "right" and isinstance(node, Compare) and node.by == "attribute"
-            if isinstance(value, str) and not literal and value in references:
-                fields[key] = text[value]
-        text[node.id] = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        parts = [node.op]
+        for name in _field_names(type(node)):
+            value = getattr(node, name)
+            if isinstance(node, Arith) and name == "terms":
+                parts.append(_canonical_terms(node, text, constants))
+            elif not isinstance(value, str):
+                parts.append(repr(_plain(value)) if constants or name == "rank" else "#")
+            elif name in REFERENCES and not (name == "right" and isinstance(node, Compare) and _is_literal(node)):
+                parts.append(text[value])
+            else:
+                parts.append(repr(value))
+        joined = f"({' '.join(parts)})"
         # a digest keeps the text of a deep program from doubling at every shared node
-        if len(text[node.id]) > 160:
-            text[node.id] = "#" + hashlib.sha256(text[node.id].encode()).hexdigest()
+        text[node.id] = joined if len(joined) <= 120 else hashlib.sha256(joined.encode()).hexdigest()
     return text[program.answer]
+
+
+def _canonical_terms(node: Arith, text: Mapping[str, str], constants: bool) -> str:
+    summed: dict[str, float] = {}
+    for name, times in node.terms:
+        summed[text[name]] = summed.get(text[name], 0) + times
+    return "+".join(sorted(f"{_plain(times) if constants else '#'}*{key}" for key, times in summed.items()))
+
+
+def _is_literal(node: Compare) -> bool:
+    return node.by == "attribute" or node.to_middle
+
+
+REFERENCES = frozenset({"of", "anchor", "left", "right", "condition", "yes", "no"})
+
+
+@functools.cache
+def _field_names(cls: type[Node]) -> tuple[str, ...]:
+    return tuple(item.name for item in dataclasses.fields(cls) if item.name != "id")

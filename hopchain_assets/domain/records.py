@@ -148,6 +148,5 @@ def canonical_number(value: float) -> str:
     """
     if value != value or value in (float("inf"), float("-inf")):
         raise ValueError(f"{value} is not a finite number")
-    if value == int(value):
-        return str(int(value))
-    return f"{value:.6f}".rstrip("0").rstrip(".")
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -135,7 +135,8 @@ def row(example: Example) -> dict[str, Any]:
     question = _harmless(example.question)
     if not question:
         raise ValueError(f"example {example.example_id}: the question is empty")
-    extra: dict[str, Any] = {name: getattr(example, name) for name in _EXTRA_TEXTS}
+    # an author's name comes from a file too, and one lone surrogate would stop the whole shard
+    extra = {name: clean_text(getattr(example, name)) for name in _EXTRA_TEXTS}
     # 52 bits: a reader that goes by way of JSON keeps them exactly
     index = int(hashlib.sha256(example.example_id.encode()).hexdigest()[:13], 16)
     return {

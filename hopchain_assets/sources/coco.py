@@ -102,7 +102,8 @@ def rasterise(segmentation: object, height: int, width: int) -> str:
             if isinstance(counts, list) and all(isinstance(n, int) and n >= 0 for n in counts):
                 if sum(counts) != height * width:
                     raise SourceError("its run lengths do not fill the picture")
-                return _text(coco_mask.frPyObjects(segmentation, height, width))
+                runs: Any = segmentation
+                return _text(coco_mask.frPyObjects(runs, height, width))
             raise SourceError("its run lengths are neither text nor a list of whole numbers")
         return _from_polygons(segmentation, height, width)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
@@ -114,7 +115,7 @@ def rasterise(segmentation: object, height: int, width: int) -> str:
 def _from_polygons(segmentation: object, height: int, width: int) -> str:
     if not isinstance(segmentation, list) or not segmentation:
         raise SourceError("it has no segmentation")
-    polygons: list[list[float]] = []
+    polygons: Any = []
     for polygon in segmentation:
         points = np.asarray(polygon, float)
         if points.ndim != 1 or points.size < 6 or points.size % 2 or not np.isfinite(points).all():

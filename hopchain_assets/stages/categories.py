@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import duckdb
 import polars as pl
@@ -22,7 +23,7 @@ class Categories:
 
     lake: Lake
 
-    tables = StageTables("categories", {"categories": "image_id"})
+    tables: ClassVar[StageTables] = StageTables("categories", {"categories": "image_id"})
 
     @property
     def version(self) -> str:
@@ -36,7 +37,7 @@ class Categories:
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
         """One row for each category that the source marks, with whether a crowd of it is marked."""
-        said = annotations(self.lake, batch, inputs)
+        said = said_of(self.lake, batch, inputs)
         rows: list[dict[str, object]] = []
         for number, name in enumerate(inputs, start=1):
             marks = said[name].get("marks", [])
@@ -49,7 +50,7 @@ class Categories:
         return Work({"categories": pl.DataFrame(rows)} if rows else {}, outcomes)
 
 
-def annotations(lake: Lake, batch: str, ids: Sequence[str]) -> dict[str, dict[str, list[dict[str, object]]]]:
+def said_of(lake: Lake, batch: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What the source says of each picture; nothing for one without annotations."""
     rows = lake.query("SELECT content_sha256, annotations FROM batch_members WHERE batch = ?", [batch])
     wanted = set(ids)

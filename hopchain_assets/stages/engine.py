@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import duckdb
 import polars as pl
@@ -44,8 +44,12 @@ class StageReport:
 class Stage(Protocol):
     """One step of the line."""
 
-    tables: StageTables
-    version: str
+    tables: ClassVar[StageTables]
+
+    @property
+    def version(self) -> str:
+        """What the stage's rows depend on beside its inputs: code and settings."""
+        ...
 
     def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
         """The ids to work on, each with the hash of what is read for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import polars as pl
@@ -38,7 +38,7 @@ class HopChains:
     lake: Lake
     settings: ChainSettings
 
-    tables = StageTables("hop_chains", {"hop_chains": "image_id", "rejected_chains": "image_id"})
+    tables: ClassVar[StageTables] = StageTables("hop_chains", {"hop_chains": "image_id", "rejected_chains": "image_id"})
 
     @property
     def version(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import polars as pl
@@ -13,7 +13,7 @@ import polars as pl
 from hopchain_assets.domain.masks import MaskError, Shape, decode, pair_table
 from hopchain_assets.domain.records import digest
 from hopchain_assets.sources.coco import SourceError, rasterise
-from hopchain_assets.stages.categories import annotations, with_annotations
+from hopchain_assets.stages.categories import said_of, with_annotations
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.warehouse.done import StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
@@ -28,7 +28,7 @@ class InstanceMasks:
 
     lake: Lake
 
-    tables = StageTables(
+    tables: ClassVar[StageTables] = StageTables(
         "instance_masks", {"instances": "image_id", "pairs": "image_id", "bad_annotations": "image_id"}
     )
 
@@ -45,7 +45,7 @@ class InstanceMasks:
         """Instances, pairs and what had to be left out, picture by picture."""
         sizes = self.lake.query("SELECT image_id, width, height FROM images WHERE batch = ?", [batch])
         size = {name: (width, height) for name, width, height in sizes.iter_rows()}
-        said = annotations(self.lake, batch, inputs)
+        said = said_of(self.lake, batch, inputs)
         frames: dict[str, list[dict[str, Any]]] = {"instances": [], "pairs": [], "bad_annotations": []}
         outcomes: dict[str, str] = {}
         for number, name in enumerate(inputs, start=1):

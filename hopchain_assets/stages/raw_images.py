@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import duckdb
 import fsspec
@@ -38,7 +39,7 @@ class RawImages:
     lake: Lake
     pictures: PictureStore
 
-    tables = StageTables("raw_images", {"images": "image_id", "quarantine": "content_sha256"})
+    tables: ClassVar[StageTables] = StageTables("raw_images", {"images": "image_id", "quarantine": "content_sha256"})
 
     @property
     def version(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import polars as pl
@@ -43,7 +43,7 @@ class TrainingShards:
     folder: str
     settings: ShardSettings
 
-    tables = StageTables("training_shards", {"shard_examples": "batch", "shards": "batch"})
+    tables: ClassVar[StageTables] = StageTables("training_shards", {"shard_examples": "batch", "shards": "batch"})
 
     @property
     def version(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import polars as pl
@@ -30,7 +30,9 @@ class VerifiedSet:
     lake: Lake
     policy: Policy
 
-    tables = StageTables("verified_set", {"verified_set": "image_id", "waiting_chains": "image_id"})
+    tables: ClassVar[StageTables] = StageTables(
+        "verified_set", {"verified_set": "image_id", "waiting_chains": "image_id"}
+    )
 
     @property
     def version(self) -> str:

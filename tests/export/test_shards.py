@@ -153,7 +153,7 @@ def test_hostile_question(hostile: str, tmp_path: Path) -> None:
     for tag in ("<image>", "<video>", "<audio>", "<answer>", "</answer>", "</think>", "<|"):
         assert tag not in body
     assert content.count("<image>") == 1
-    [shard] = write_batch(str(tmp_path), "b", [example(1, question=hostile)])
+    [shard] = write_batch(str(tmp_path), "b", [example(1, question=hostile, attribution=hostile)])
     assert rows_of((tmp_path / shard.path).read_bytes())[0]["prompt"][0]["content"] == content
 
 

@@ -93,9 +93,10 @@ def run(lake: Lake, count: int, release: str) -> None:
 
 
 def run_and_tell(lake: Lake, count: int, release: str, started: Event) -> None:
-    """`run` in a process of its own; `started` is set when its connection is warm."""
+    """`run` in a process of its own; `started` is set when its connections are warm."""
     lake.snapshot()
-    started.set()
+    with lake.open(read_only=False):
+        started.set()
     run(lake, count, release)
 
 

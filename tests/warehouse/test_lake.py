@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import duckdb
+import psycopg
 import pytest
 
 from hopchain_assets.warehouse import locks
@@ -82,6 +83,22 @@ def test_a_warehouse_made_anew_at_the_same_place_is_read_anew(sqlite_lake: Lake)
         file.unlink()
     sqlite_lake.migrate()
     assert sqlite_lake.query("FROM images").height == 0
+
+
+def test_a_broken_postgres_session_is_replaced(postgres_catalog: str, tmp_path: Path) -> None:
+    """After a restart of Postgres a process goes on with new sessions."""
+    lake = Lake(postgres_catalog, str(tmp_path / "data"), tmp_path / "locks")
+    lake.migrate()
+    lake.snapshot()
+    with psycopg.connect(postgres_catalog) as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchall()
+    assert ended, "the process kept no session, so this shows nothing"
+    assert lake.query("FROM images").is_empty()
+    lake.transact("s", "b", lambda c: c.execute("INSERT INTO images (image_id) VALUES ('x')"))
+    assert lake.query("FROM images").height == 1
 
 
 def test_a_failing_transaction_leaves_nothing(lake: Lake) -> None:

@@ -72,7 +72,7 @@ class Certifier:
         finding = next(self.findings(chain), None)
         if finding is None:
             self._questions.add(normal_question(chain.question))
-            self._programs.add(shape_of(chain.program))
+            self._programs.add(chain.program.shape())
         return finding
 
     def findings(self, chain: Chain) -> Iterator[Finding]:
@@ -161,17 +161,5 @@ class Certifier:
     def _duplicate(self, chain: Chain) -> Iterator[Finding]:
         if normal_question(chain.question) in self._questions:
             yield Finding("duplicate", "the same words were certified for this picture before")
-        elif shape_of(chain.program) in self._programs:
+        elif chain.program.shape() in self._programs:
             yield Finding("duplicate", "the same looks were certified for this picture before, with other constants")
-
-
-def shape_of(program: Program) -> str:
-    """Canonical text of a program with its constants taken out: what is looked at, and how it is combined."""
-    value = program.to_json()
-    for node in value["nodes"]:
-        if node["op"] == "arith":
-            node["terms"] = [[name, 1] for name, _ in node["terms"]]
-            node["plus"] = 0
-        elif node["op"] == "pick":
-            node.update({key: 0 for key in ("yes", "no") if not isinstance(node[key], str)})
-    return Program.from_json(value).canonical()

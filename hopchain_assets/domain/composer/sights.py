@@ -16,6 +16,7 @@ from hopchain_assets.domain.program import Axis, Relation, Side
 from hopchain_assets.domain.records import Facts
 
 SIDES: Sequence[Side] = ("left", "right", "above", "below")
+ALONG: Sequence[tuple[Side, Side]] = (("left", "right"), ("above", "below"))
 AXES: Sequence[Axis] = ("left", "right", "top", "bottom", "largest", "smallest")
 
 
@@ -212,7 +213,7 @@ class Sights:
     def alone(self, instance: int) -> list[Sighting]:
         """Conditions about one instance: the half of the picture it lies in, its colour, where it faces."""
         seen: list[Sighting] = []
-        for axis, names in ((0, ("left", "right")), (1, ("above", "below"))):
+        for axis, names in enumerate(ALONG):
             half = self._half(instance, axis)
             if half is not None:
                 seen += [Sighting("position", name, half == k) for k, name in enumerate(names)]
@@ -238,7 +239,7 @@ class Sights:
     def between(self, one: int, other: int) -> list[Sighting]:
         """Conditions about two instances: how they lie to each other, which is larger."""
         seen: list[Sighting] = []
-        for axis, names in ((0, ("left", "right")), (1, ("above", "below"))):
+        for axis, names in enumerate(ALONG):
             at = int(self.order[axis, one, other])
             if at:
                 seen += [Sighting("position", name, at == (-1, 1)[k]) for k, name in enumerate(names)]

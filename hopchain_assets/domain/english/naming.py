@@ -23,10 +23,11 @@ from hopchain_assets.domain.program import (
 
 LETTERS = "NMKT"
 NAMES = "ABCDEF"
-COLORS = frozenset(
-    "red orange yellow green blue purple violet pink brown black white gray grey beige tan gold golden silver cyan"
-    " turquoise teal magenta maroon navy olive cream".split()
-)
+COLORS = frozenset((
+    "red", "orange", "yellow", "green", "blue", "purple", "violet", "pink", "brown", "black", "white", "gray",
+    "grey", "beige", "tan", "gold", "golden", "silver", "cyan", "turquoise", "teal", "magenta", "maroon", "navy",
+    "olive", "cream",
+))  # fmt: skip
 
 
 class Unspeakable(ValueError):

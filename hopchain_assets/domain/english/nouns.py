@@ -45,18 +45,19 @@ ENDINGS = {
     "spacecraft": "spacecraft",
 }
 NO_MEN = ("human", "ottoman", "talisman", "shaman", "caiman", "roman", "german")
-PAIRS = frozenset(
-    "jeans sunglasses pants trousers headphones earphones goggles glasses binoculars shorts leggings tights overalls"
-    " scissors pliers tongs tweezers skis".split()
-)
+PAIRS = frozenset((
+    "jeans", "sunglasses", "pants", "trousers", "headphones", "earphones", "goggles", "glasses", "binoculars",
+    "shorts", "leggings", "tights", "overalls", "scissors", "pliers", "tongs", "tweezers", "skis",
+))  # fmt: skip
 HUMANS = frozenset(("person", "man", "woman", "child", "boy", "girl", "baby"))
 
 PLAIN = re.compile(r"[A-Za-z][A-Za-z'-]+(?: [A-Za-z][A-Za-z'-]+)*")
 # a name with one of these is a phrase: its plural is not at its end, or it runs into the sentence around it
-JOINTS = frozenset(
-    "a an and as at by for from in inside is of on or other than that the to with who facing closest farthest"
-    " touching above below left right pair pairs one it them".split()
-)
+JOINTS = frozenset((
+    "a", "an", "and", "as", "at", "by", "for", "from", "in", "inside", "is", "of", "on", "or", "other", "than",
+    "that", "the", "to", "with", "who", "facing", "closest", "farthest", "touching", "above", "below", "left",
+    "right", "pair", "pairs", "one", "it", "them",
+))  # fmt: skip
 
 
 def speakable(category: str) -> bool:

@@ -18,28 +18,32 @@ ENTRY = re.compile(
 GOING = frozenset(("Find", "Look for", "Start with", "Locate", "Now find", "Next, go to", "Then find"))
 CLOSING = re.compile(r"(?:is the answer|number do you get|is the result)\?$")
 THE = re.compile(r"the ")
-BEFORE_NOUN = re.compile(rf"(?P<other>other )?(?:(?P<color>{COLORS}) )?")
+OTHER = re.compile(r"other ")
+COLOR = re.compile(rf"({COLORS}) ")
 FACING = re.compile(r" facing (left|right)\b")
-RELATION = re.compile(r" (to the left of|to the right of|above|below|touching|inside the outline of) ")
+_RELATIONS = "to the left of|to the right of|above|below|touching or overlapping"
+RELATION = re.compile(rf"(?: (?P<who>that|who) are)? (?P<how>{_RELATIONS}) ")
+NEXT_RELATION = re.compile(rf" and (?P<how>{_RELATIONS}) ")
 SIDE = {"to the left of": "left", "to the right of": "right", "above": "above", "below": "below"}
 TOWARDS = re.compile(r" (closest to|farthest from) ")
 TAKE = re.compile(r", (?:take|pick) the one(?= )")
 PRONOUN = re.compile(r"(it|them)(?=[.;])")
 KNOWN = re.compile(r"(that|the) ")
 NAME = re.compile(r" ([A-F])(?![^\s.,;])")
-CALL_ONE = re.compile(r"; call this one ")
+CALL_ONE = re.compile(r"; call (it|them) ")
 STOP = re.compile(r"\.(?: |$)")
 PLACE = re.compile(
     r" (who|that) (?:"
-    r"is (?P<first>furthest to the left|furthest to the right|highest up|lowest down) in the picture"
+    r"is (?P<first>furthest to the left|furthest to the right|highest|lowest) in the picture"
     r"|is (?P<nth>second|third|fourth|fifth) from the (?P<edge>left|right|top|bottom)"
-    r"|takes up the (?:(?P<size_nth>second|third|fourth|fifth) )?(?P<size>largest|smallest) area of the picture)\b"
+    r"|takes up the (?:(?P<size_nth>second|third|fourth|fifth)-)?(?P<size>largest|smallest) area in the picture)"
+    r"(?=[.;])"
 )
 FIRST = {
     "furthest to the left": "left",
     "furthest to the right": "right",
-    "highest up": "top",
-    "lowest down": "bottom",
+    "highest": "top",
+    "lowest": "bottom",
 }
 NTH = {None: 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 SPOTS = re.compile(r"(?:dots|pips) on ")
@@ -50,15 +54,14 @@ LET = re.compile(r"([NMKT]) be the number of ")
 THERE_ARE = re.compile(r"there are (more|fewer) ")
 THAN = re.compile(r" than ")
 HOW_MANY = re.compile(r"the number of ")
-AMOUNT = re.compile(r" is (more than|fewer than|exactly) ")
+AMOUNT = re.compile(r" is (greater than|less than|exactly) ")
 LETTER_IS = re.compile(r"([NMKT]) is (greater than|less than|equal to) ")
 VALUE_RELATION = {
-    "more than": "more", "fewer than": "fewer", "exactly": "equal",
-    "greater than": "more", "less than": "fewer", "equal to": "equal",
+    "greater than": "more", "less than": "fewer", "equal to": "equal", "exactly": "equal",
 }  # fmt: skip
 PREDICATE = re.compile(
     r" (?:is in the (?P<half>left|right|upper|lower) half of the picture(?=,)"
-    r"|is (?P<than>further to the left|further to the right|higher up in the picture|lower down in the picture) than "
+    r"|is (?P<than>further to the left|further to the right|higher in the picture|lower in the picture) than "
     r"|takes up (?P<area>more|less) of the picture than "
     r"|(?:faces|is facing) (?P<facing>left|right)(?=,)"
     rf"|is (?P<color>{COLORS})(?=,))"
@@ -67,8 +70,8 @@ HALF = {"left": "left", "right": "right", "upper": "above", "lower": "below"}
 POSITION = {
     "further to the left": "left",
     "further to the right": "right",
-    "higher up in the picture": "above",
-    "lower down in the picture": "below",
+    "higher in the picture": "above",
+    "lower in the picture": "below",
 }
 BRANCHES = re.compile(r", (?:the answer is|let ([NMKT]) be) ")
 ELSE_ANSWER = re.compile(r"; otherwise, it is ")

@@ -14,18 +14,26 @@ _IRREGULAR = {
     "people": "person", "children": "child", "dice": "die", "mice": "mouse", "lice": "louse", "feet": "foot",
     "teeth": "tooth", "geese": "goose", "oxen": "ox", "cacti": "cactus",
 }  # fmt: skip
-_UNCHANGED = frozenset(("sheep", "fish", "deer", "moose", "bison", "aircraft", "spacecraft", "shrimp", "salmon"))
+_UNCHANGED = ("sheep", "fish", "deer", "moose", "bison", "craft", "shrimp", "salmon")
+_ENDINGS = (
+    ("men", ("man",)), ("ves", ("f", "fe")), ("ies", ("y",)), ("zes", ("",)), ("es", ("",)), ("s", ("",)),
+)  # fmt: skip
 _HUMAN = frozenset(("person", "man", "woman", "child", "boy", "girl", "baby"))
 _PAIR = re.compile(r"pair(s?) of ")
+# these have two halves and no singular of their own: "the shorts" could be one or many
+_HALVED = frozenset((
+    "jeans", "pants", "trousers", "shorts", "leggings", "tights", "overalls", "glasses", "sunglasses", "goggles",
+    "binoculars", "headphones", "earphones", "scissors", "pliers", "tongs", "tweezers", "skis",
+))  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
 def _stems(word: str) -> tuple[str, ...]:
     """Every singular that a plural word could come from; the categories decide which it was."""
-    stems = {_IRREGULAR[word]} if word in _IRREGULAR else set()
-    if word in _UNCHANGED:
+    stems = {word.removesuffix(many) + one for many, one in _IRREGULAR.items() if word.endswith(many)}
+    if word.endswith(_UNCHANGED):
         stems.add(word)
-    for ending, singulars in (("men", ("man",)), ("ves", ("f", "fe")), ("ies", ("y",)), ("es", ("",)), ("s", ("",))):
+    for ending, singulars in _ENDINGS:
         if word.endswith(ending):
             stems.update(word[: -len(ending)] + singular for singular in singulars)
     return tuple(stems)
@@ -52,10 +60,11 @@ class Vocabulary:
             Unreadable: when the words could name two categories.
         """
         pair = _PAIR.match(text, at)
-        found = self._longest(text, pair.end(), many=False) if pair and bool(pair[1]) == many else None
-        return found or self._longest(text, at, many)
+        if pair and bool(pair[1]) == many and (found := self._longest(text, pair.end(), False, halved=True)):
+            return found
+        return self._longest(text, at, many, halved=False)
 
-    def _longest(self, text: str, at: int, many: bool) -> tuple[str, int] | None:
+    def _longest(self, text: str, at: int, many: bool, halved: bool) -> tuple[str, int] | None:
         words = text[at:].split(" ", self.lengths[0]) if self.lengths else []
         for length in self.lengths:
             head = "".join([word + " " for word in words[: length - 1]])
@@ -64,6 +73,8 @@ class Vocabulary:
                 continue
             last = words[length - 1].rstrip(".,;?")
             stems = _stems(last.lower()) if many else (last.lower(),)
+            if not many and (stems[0] in _HALVED) != halved:
+                continue
             found = [category for stem in stems if stem in names for category in names[stem]]
             if len(found) > 1:
                 raise Unreadable(f"{quoted(text, at)}: the noun could be {' or '.join(sorted(found))}")
@@ -87,7 +98,5 @@ def quoted(text: str, at: int) -> str:
 
 
 def fits(word: str, category: str) -> bool:
-    """`who` and `them` are for people, `that` and `it` for the rest."""
-    if word in ("who", "them"):
-        return category.lower().rpartition(" ")[2] in _HUMAN
-    return category.lower() != "person"
+    """`who` and `them` are for human beings, `that` and `it` for the rest."""
+    return (word in ("who", "them")) == (category.lower().rpartition(" ")[2] in _HUMAN)

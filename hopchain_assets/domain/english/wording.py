@@ -10,49 +10,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from hopchain_assets.domain.english.nouns import plural, singular
+from hopchain_assets.domain.english.groups import Groups, towards
+from hopchain_assets.domain.english.naming import Naming, Unspeakable, is_color
+from hopchain_assets.domain.english.nouns import human
 from hopchain_assets.domain.program import (
+    MAX_CONSTANT,
     Arith,
     Compare,
     Count,
     Extreme,
     Farthest,
-    Filter,
-    Inside,
     Nearest,
     Node,
     Objects,
     Operand,
-    Overlapping,
     Pick,
     Program,
     Read,
-    SideOf,
 )
 from hopchain_assets.domain.records import canonical_number
 
-LETTERS = "NMKT"
+__all__ = ["Unspeakable", "Wording", "write"]
+
 ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
-SIDES = {"left": "to the left of", "right": "to the right of", "above": "above", "below": "below"}
 HALVES = {"left": "left", "right": "right", "above": "upper", "below": "lower"}
-EDGES = {"left": "left", "right": "right", "top": "top", "bottom": "bottom"}
 FIRST_ALONG = {
     "left": "furthest to the left",
     "right": "furthest to the right",
-    "top": "highest up",
-    "bottom": "lowest down",
+    "top": "highest",
+    "bottom": "lowest",
 }
 THAN = {
     "left": "further to the left than",
     "right": "further to the right than",
-    "above": "higher up in the picture than",
-    "below": "lower down in the picture than",
+    "above": "higher in the picture than",
+    "below": "lower in the picture than",
 }
 VALUES = {"more": "greater than", "fewer": "less than", "equal": "equal to"}
-
-
-class Unspeakable(ValueError):
-    """The program is outside this English; the message says which node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,162 +60,141 @@ class Wording:
 def write(program: Program, seed: int) -> Wording:
     """Words for a program; the seed chooses among equivalent ways to say it.
 
+    Nodes that do not reach the answer are not said, and equal nodes are said once.
+
     Raises:
-        Unspeakable: when a node has no words here.
+        Unspeakable: when a node has no words here, or its words would not carry its meaning.
     """
     return _Writer(program, Random(seed)).paragraph()
 
 
 class _Writer:
     def __init__(self, program: Program, random: Random) -> None:
-        self.nodes = program.by_id()
-        self.order = program.nodes
-        self.answer = program.answer
         self.random = random
-        self.uses: dict[str, list[Node]] = {}
-        for node in program.nodes:
-            for name, _ in node.inputs():
-                self.uses.setdefault(name, []).append(node)
-        self.inline = {node.id for node in program.nodes if self._goes_inline(node)}
-        self.letters = self._letters()
-        self.names = self._names()
+        self.naming = Naming(program, goes_inline=lambda: random.random() < 0.5)
+        self.groups = Groups(self.naming)
+        self.nodes = self.naming.nodes
+        self.found: list[str] = []
         self.texts: dict[str, str] = {}
 
     def paragraph(self) -> Wording:
-        sentences = [text for node in self.order if (text := self._sentence(node))]
+        sentences: list[str] = []
+        for node in self.naming.order:
+            if text := self._sentence(node, first=not sentences):
+                sentences.append(text)
+                self.texts[node.id] = text
         closing = self._choose("What is the answer?", "What number do you get?", "What is the result?")
-        return Wording(" ".join([*sentences, closing]), self.texts)
+        same = self.naming.same
+        texts = {name: self.texts[node.id] for name, node in same.items() if node.id in self.texts}
+        return Wording(" ".join([*sentences, closing]), texts)
 
     def _choose(self, *options: str) -> str:
         return options[self.random.randrange(len(options))]
 
-    # -- names ---------------------------------------------------------------------------------
+    # -- sentences -----------------------------------------------------------------------------
 
-    def _goes_inline(self, node: Node) -> bool:
-        """An instance that only one condition asks for may be found inside that condition."""
-        if not isinstance(node, Nearest | Farthest) or self._has_tail(node.of):
-            return False
-        uses = self.uses.get(node.id, [])
-        return len(uses) == 1 and isinstance(uses[0], Compare) and self.random.random() < 0.5
+    def _sentence(self, node: Node, first: bool) -> str:
+        if node.id in self.naming.names:
+            text = self._root(node, first) if isinstance(node, Extreme) else self._step(node, first)
+            self.found.append(node.id)
+            return f"{text}{self._calling(node.id)}."
+        if node.id == self.naming.answer:
+            return self._last(node)
+        if node.id not in self.naming.letters:
+            return ""
+        if isinstance(node, Count):
+            return self._count(node)
+        if isinstance(node, Read):
+            return self._read(node)
+        return self._pick(node)
 
-    def _letters(self) -> dict[str, str]:
-        """Numbers that later steps use get a letter; a count inside one condition needs none."""
-        named = [n for n in self.order if n.gives == "number" and n.id != self.answer and self._is_named(n)]
-        if len(named) > len(LETTERS):
-            raise Unspeakable(f"more than {len(LETTERS)} numbers have to be kept in mind")
-        return {node.id: letter for node, letter in zip(named, LETTERS, strict=False)}
+    def _calling(self, name: str) -> str:
+        called = self.naming.names[name]
+        pronoun = "them" if human(self.naming.category(name)) else "it"
+        return "" if called.startswith("that ") else f"; call {pronoun} {called}"
 
-    def _is_named(self, node: Node) -> bool:
-        uses = self.uses.get(node.id, [])
-        if isinstance(node, Arith):
-            return False
-        return not (isinstance(node, Count) and len(uses) == 1 and isinstance(uses[0], Compare))
+    def _root(self, node: Extreme, first: bool) -> str:
+        who = "who" if human(self.naming.category(node.of)) else "that"
+        place = f"{who} {_place(node)}"
+        if self.naming.is_bare(node.of):
+            return f"{self._going(first)} the {self.groups.one(node.of)} {place}"
+        return f"Among the {self.groups.many(node.of)}, {self._choose('take', 'pick')} the one {place}"
 
-    def _names(self) -> dict[str, str]:
-        """`that chair` where one chair is found, `chair A` and `chair B` where several are."""
-        found = [n for n in self.order if n.gives == "instance" and n.id not in self.inline]
-        categories = [self._category(node) for node in found]
-        names: dict[str, str] = {}
-        used = 0
-        for node, category in zip(found, categories, strict=True):
-            if categories.count(category) == 1:
-                names[node.id] = f"that {singular(category)}"
-            else:
-                names[node.id] = f"{singular(category)} {'ABCDEF'[used]}"
-                used += 1
-        return names
+    def _going(self, first: bool) -> str:
+        return self._choose("Find", "Look for", "Locate", *(["Start with"] if first else []))
 
-    def _category(self, node: Node) -> str:
-        while not isinstance(node, Objects):
-            if not isinstance(node, Filter | SideOf | Overlapping | Inside | Extreme | Nearest | Farthest):
-                raise Unspeakable(f"node {node.id}: {node.op} has no words")
-            node = self.nodes[node.of]
-        return node.category
-
-    def _has_tail(self, name: str) -> bool:
-        """A group with words after its noun: "closest to it" behind them could belong to either."""
-        node = self.nodes[name]
-        while isinstance(node, Filter) and node.attribute == "color":
-            node = self.nodes[node.of]
-        return not isinstance(node, Objects)
-
-    # -- phrases -------------------------------------------------------------------------------
-
-    def _set(self, name: str, many: bool, other: bool = False) -> str:
-        """A set as a noun phrase without its article."""
-        node = self.nodes[name]
-        tail = ""
-        colors: list[str] = []
-        while not isinstance(node, Objects):
-            if isinstance(node, SideOf):
-                tail = f" {SIDES[node.side]} {self._instance(node.anchor)}{tail}"
-            elif isinstance(node, Overlapping):
-                tail = f" touching {self._instance(node.anchor)}{tail}"
-            elif isinstance(node, Inside):
-                tail = f" inside the outline of {self._instance(node.anchor)}{tail}"
-            elif isinstance(node, Filter) and node.attribute == "color":
-                colors.append(node.value + " ")
-            elif isinstance(node, Filter) and node.attribute == "facing":
-                tail = f" facing {node.value}{tail}"
-            else:
-                raise Unspeakable(f"node {node.id}: {node.op} has no words")
-            node = self.nodes[node.of]
-        noun = plural(node.category) if many else singular(node.category)
-        return f"{'other ' if other else ''}{''.join(colors)}{noun}{tail}"
-
-    def _instance(self, name: str) -> str:
-        if name in self.names:
-            return self.names[name]
-        node = self.nodes[name]
-        if isinstance(node, Nearest | Farthest):
-            self.texts.setdefault(name, f"the {self._reached(node)}")
-            return f"the {self._reached(node)}"
-        return f"the {self._set(name, many=False)}"
+    def _step(self, node: Node, first: bool) -> str:
+        assert isinstance(node, Nearest | Farthest)
+        if self.naming.is_bare(node.of) and self.random.random() < 0.5:
+            verb = self._choose("Now find", "Next, go to", "Then find") if self.found else self._going(first)
+            return f"{verb} the {self.groups.reached(node)}"
+        group = f"{'other ' if self._is_other(node) else ''}{self.groups.many(node.of)}"
+        anchor = self._pronoun(node) or self.groups.anchor(node.anchor)
+        return f"Among the {group}, {self._choose('take', 'pick')} the one {towards(node)} {anchor}"
 
     def _is_other(self, node: Nearest | Farthest) -> bool:
-        anchor = self.nodes[node.anchor]
-        plain = isinstance(self.nodes[node.of], Objects | Filter)
-        return plain and self._category(anchor) == self._category(node)
+        """Whether the group stands out as "the other ones": its only member found so far is the anchor."""
+        group = self.nodes[node.of]
+        if not isinstance(group, Objects):
+            return False
+        return [name for name in self.found if self.naming.category(name) == group.category] == [node.anchor]
 
-    def _reached(self, node: Nearest | Farthest) -> str:
-        towards = "closest to" if isinstance(node, Nearest) else "farthest from"
-        return f"{self._set(node.of, many=False, other=self._is_other(node))} {towards} {self._instance(node.anchor)}"
+    def _pronoun(self, node: Nearest | Farthest) -> str:
+        """`it` or `them` for an anchor that the sentence named, when nothing else in it fits the word."""
+        anchors = self.groups.anchors(node.of)
+        if node.anchor not in anchors:
+            return ""
+        is_human = human(self.naming.category(node.anchor))
+        fitting = [name for name in anchors if human(self.naming.category(name)) == is_human]
+        if len(fitting) > 1 or (is_human and human(self.naming.category(node.of))):
+            return ""
+        return "them" if is_human else "it"
 
-    def _number(self, operand: Operand) -> str:
-        if not isinstance(operand, str):
-            return canonical_number(operand)
-        if operand in self.letters:
-            return self.letters[operand]
-        node = self.nodes[operand]
+    def _count(self, node: Count) -> str:
+        letter, group = self.naming.letters[node.id], self.groups.many(node.of, clause=True)
+        if self.random.random() < 0.7:
+            return f"Count the {group}; call the number {letter}."
+        return f"Let {letter} be the number of {group}."
+
+    def _read(self, node: Read) -> str:
+        instance, letter = self.groups.instance(node.of), self.naming.letters[node.id]
+        if node.attribute == "number":
+            return f"Read the number on {instance}; call it {letter}."
+        if node.attribute == "dots":
+            dots = "pips" if self.naming.category(node.of) == "die" else "dots"
+            return f"Count the {dots} on {instance}; call the number {letter}."
+        raise Unspeakable(f"node {node.id}: {node.attribute} has no words")
+
+    def _pick(self, node: Node) -> str:
+        assert isinstance(node, Pick)
+        compare = self.nodes[node.condition]
+        assert isinstance(compare, Compare)
+        condition = self._condition(compare)
+        self.texts[compare.id] = f"whether {condition}"
+        yes, no = self._number(node.yes), self._number(node.no)
+        if node.id == self.naming.answer:
+            return f"If {condition}, the answer is {yes}; otherwise, it is {no}."
+        return f"If {condition}, let {self.naming.letters[node.id]} be {yes}; otherwise, let it be {no}."
+
+    def _last(self, node: Node) -> str:
+        if isinstance(node, Pick):
+            return self._pick(node)
         if isinstance(node, Arith):
-            return self._sum(node)
-        raise Unspeakable(f"node {operand}: a number without a name")
+            return f"The answer is {self._sum(node)}."
+        raise Unspeakable(f"node {node.id}: a {node.op} as the answer has no words")
 
-    def _sum(self, node: Arith) -> str:
-        words = ""
-        for name, times in node.terms:
-            part = self.letters.get(name)
-            if part is None:
-                raise Unspeakable(f"node {node.id}: adds a number without a name")
-            if abs(times) != 1:
-                part = f"{canonical_number(abs(times))} times {part}"
-            if not words and times < 0:
-                raise Unspeakable(f"node {node.id}: starts with a minus")
-            words += part if not words else f" {'plus' if times > 0 else 'minus'} {part}"
-        if node.plus:
-            words += f" {'plus' if node.plus > 0 else 'minus'} {canonical_number(abs(node.plus))}"
-        return words
+    # -- conditions ----------------------------------------------------------------------------
 
     def _condition(self, node: Compare) -> str:
         if node.by == "value":
             return self._value_condition(node)
         left = self._instance(node.left)
         if node.by == "attribute":
-            if node.attribute == "facing":
+            if node.attribute == "facing" and node.right in ("left", "right"):
                 return f"{left} {self._choose('faces', 'is facing')} {node.right}"
-            if node.attribute == "color":
+            if node.attribute == "color" and is_color(str(node.right)):
                 return f"{left} is {node.right}"
-            raise Unspeakable(f"node {node.id}: {node.attribute} has no words")
+            raise Unspeakable(f"node {node.id}: {node.attribute} {node.right!r} has no words")
         if node.to_middle:
             return f"{left} is in the {HALVES[node.relation]} half of the picture"
         right = self._instance(str(node.right))
@@ -229,98 +202,71 @@ class _Writer:
             return f"{left} takes up {'more' if node.relation == 'larger' else 'less'} of the picture than {right}"
         return f"{left} is {THAN[node.relation]} {right}"
 
+    def _instance(self, name: str) -> str:
+        words = self.groups.instance(name)
+        if name in self.naming.inline:
+            self.texts[name] = words
+        return words
+
     def _value_condition(self, node: Compare) -> str:
-        left = self.nodes[node.left]
-        if node.left in self.letters:
-            return f"{self.letters[node.left]} is {VALUES[node.relation]} {self._number(node.right)}"
+        letters = self.naming.letters
+        if node.left in letters:
+            return f"{letters[node.left]} is {VALUES[node.relation]} {self._number(node.right)}"
+        left, right = self.nodes[node.left], self.nodes.get(str(node.right))
         if not isinstance(left, Count):
             raise Unspeakable(f"node {node.id}: compares a number without a name")
-        if isinstance(node.right, str) and node.right not in self.letters:
-            right = self.nodes[node.right]
-            if not isinstance(right, Count) or node.relation == "equal":
-                raise Unspeakable(f"node {node.id}: compares a number without a name")
-            return f"there are {node.relation} {self._set(left.of, many=True)} than {self._set(right.of, many=True)}"
-        amount = self._number(node.right)
-        how_many = f"exactly {amount}" if node.relation == "equal" else f"{node.relation} than {amount}"
-        return f"the number of {self._set(left.of, many=True)} is {how_many}"
+        if isinstance(right, Count) and right.id not in letters:
+            return f"there are {node.relation} {self.groups.many(left.of)} than {self.groups.many(right.of)}"
+        relation = "exactly" if node.relation == "equal" else VALUES[node.relation]
+        return f"the number of {self.groups.many(left.of, clause=True)} is {relation} {self._number(node.right)}"
 
-    # -- sentences -----------------------------------------------------------------------------
+    # -- numbers -------------------------------------------------------------------------------
 
-    def _sentence(self, node: Node) -> str:
-        if node.id in self.inline:
-            return ""
-        if isinstance(node, Extreme):
-            text = self._root(node)
-        elif isinstance(node, Nearest | Farthest):
-            text = self._step(node)
-        elif isinstance(node, Count) and node.id in self.letters:
-            text = self._count(node)
-        elif isinstance(node, Read):
-            text = self._read(node)
-        elif isinstance(node, Pick):
-            text = self._pick(node)
-        elif isinstance(node, Arith) and node.id == self.answer:
-            text = f"The answer is {self._sum(node)}."
-        else:
-            return ""
-        self.texts[node.id] = text
-        return text
+    def _number(self, operand: Operand) -> str:
+        if not isinstance(operand, str):
+            return _constant(operand)
+        if operand in self.naming.letters:
+            return self.naming.letters[operand]
+        node = self.nodes[operand]
+        if isinstance(node, Arith):
+            if len(node.terms) == 1 and node.terms[0][1] == 1 and not node.plus:
+                raise Unspeakable(f"node {node.id}: reckons nothing")
+            return self._sum(node)
+        raise Unspeakable(f"node {operand}: a number without a name")
 
-    def _naming(self, node: Node) -> str:
-        name = self.names[node.id]
-        return "" if name.startswith("that ") else f"; call this one {name}"
+    def _sum(self, node: Arith) -> str:
+        words = ""
+        if len({name for name, _ in node.terms}) < len(node.terms):
+            raise Unspeakable(f"node {node.id}: adds the same number twice")
+        for name, times in node.terms:
+            part = self.naming.letters.get(name)
+            if part is None or not times or (not words and times < 0):
+                raise Unspeakable(f"node {node.id}: {times} times {name} has no words here")
+            if abs(times) != 1:
+                part = f"{_constant(abs(times))} times {part}"
+            words += part if not words else f" {'plus' if times > 0 else 'minus'} {part}"
+        if node.plus:
+            words += f" {'plus' if node.plus > 0 else 'minus'} {_constant(abs(node.plus))}"
+        return words
 
-    def _root(self, node: Extreme) -> str:
-        verb = self._choose("Find", "Look for", "Start with", "Locate")
-        noun = self._set(node.of, many=False)
-        who = "who" if self._category(node) == "person" else "that"
-        return f"{verb} the {noun} {who} {self._place(node)}{self._naming(node)}."
 
-    def _place(self, node: Extreme) -> str:
-        if node.axis in ("largest", "smallest"):
-            rank = f"{ORDINALS[node.rank]} " if node.rank > 1 else ""
-            return f"takes up the {rank}{node.axis} area of the picture"
-        if node.rank == 1:
-            return f"is {FIRST_ALONG[node.axis]} in the picture"
-        return f"is {ORDINALS[node.rank]} from the {EDGES[node.axis]}"
+def _place(node: Extreme) -> str:
+    if node.rank != 1 and node.rank not in ORDINALS:
+        raise Unspeakable(f"node {node.id}: rank {node.rank} has no words")
+    if node.axis in ("largest", "smallest"):
+        rank = f"{ORDINALS[node.rank]}-" if node.rank > 1 else ""
+        return f"takes up the {rank}{node.axis} area in the picture"
+    if node.rank == 1:
+        return f"is {FIRST_ALONG[node.axis]} in the picture"
+    return f"is {ORDINALS[node.rank]} from the {node.axis}"
 
-    def _step(self, node: Nearest | Farthest) -> str:
-        anchor = self._instance(node.anchor)
-        towards = "closest to" if isinstance(node, Nearest) else "farthest from"
-        if not self._has_tail(node.of) and self.random.random() < 0.5:
-            verb = self._choose("Now find", "Next, go to", "Then find")
-            return f"{verb} the {self._reached(node)}{self._naming(node)}."
-        group = self._set(node.of, many=True, other=self._is_other(node))
-        of = self.nodes[node.of]
-        if isinstance(of, SideOf) and of.anchor == node.anchor:
-            anchor = "them" if self._category(self.nodes[node.anchor]) == "person" else "it"
-        verb = self._choose("take", "pick")
-        return f"Among the {group}, {verb} the one {towards} {anchor}{self._naming(node)}."
 
-    def _count(self, node: Count) -> str:
-        letter = self.letters[node.id]
-        if self.random.random() < 0.7:
-            return f"Count the {self._set(node.of, many=True)}; call the number {letter}."
-        return f"Let {letter} be the number of {self._set(node.of, many=True)}."
+def _constant(value: float) -> str:
+    """A constant in digits.
 
-    def _read(self, node: Read) -> str:
-        instance, letter = self._instance(node.of), self.letters.get(node.id)
-        if letter is None:
-            raise Unspeakable(f"node {node.id}: the number is the answer itself")
-        if node.attribute == "number":
-            return f"Read the number on {instance}; call it {letter}."
-        if node.attribute == "dots":
-            dots = "pips" if self._category(self.nodes[node.of]) == "die" else "dots"
-            return f"Count the {dots} on {instance}; call the number {letter}."
-        raise Unspeakable(f"node {node.id}: {node.attribute} has no words")
-
-    def _pick(self, node: Pick) -> str:
-        compare = self.nodes[node.condition]
-        if not isinstance(compare, Compare):
-            raise Unspeakable(f"node {node.id}: its condition has no words")
-        condition = self._condition(compare)
-        self.texts[compare.id] = f"whether {condition}"
-        yes, no = self._number(node.yes), self._number(node.no)
-        if node.id == self.answer:
-            return f"If {condition}, the answer is {yes}; otherwise, it is {no}."
-        return f"If {condition}, let {self.letters[node.id]} be {yes}; otherwise, let it be {no}."
+    Raises:
+        Unspeakable: when six decimals or a million do not hold it.
+    """
+    if not abs(value) <= MAX_CONSTANT or float(canonical_number(value)) != value:
+        raise Unspeakable(f"the constant {value} has no plain digits")
+    return canonical_number(value)

@@ -1,0 +1,107 @@
+"""What the commands share on the screen: consoles, progress, tables that fit.
+
+Results go to stdout, progress and errors to stderr. Whatever comes from outside is shown as plain text:
+never as markup, never with characters that steer a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from hopchain_assets.cli.ending import Refusal, printable
+from hopchain_assets.settings import Settings
+
+
+def out() -> Console:
+    """The console for results."""
+    return Console(highlight=False, emoji=False, markup=False)
+
+
+def notes() -> Console:
+    """The console for progress and remarks."""
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def load_settings() -> Settings:
+    """The settings of the environment.
+
+    Raises:
+        Refusal: when the home is a file.
+        SettingsError: naming the variable that cannot be used.
+    """
+    settings = Settings.load()
+    if settings.home.exists() and not settings.home.is_dir():
+        raise Refusal(f"HOPCHAIN_HOME is {settings.home}, which is a file: name a folder")
+    return settings
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """A line that is wrapped by the terminal, not by us, so that paths and commands can be copied."""
+    console.print(Text(text, style=style), soft_wrap=True)
+
+
+def plain(value: object, style: str = "") -> Text:
+    """A value from outside as a cell."""
+    return Text(printable(str(value)), style=style)
+
+
+def count(number: int) -> str:
+    """A number with its thousands set apart."""
+    return f"{number:,}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """`1 picture`, `2 pictures`."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def table(*columns: str, title: str = "", right: tuple[str, ...] = ()) -> Table:
+    """An empty table in the house's look; columns named in `right` hold numbers."""
+    made = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name in right, overflow="fold")
+    return made
+
+
+def bars() -> Progress:
+    """Progress bars on stderr; nothing where stderr is no terminal."""
+    console = notes()
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def counting(what: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
+    """Shows a bar while the block runs; the given function is told how many are done, and of how many."""
+    with bars() as progress:
+        task = progress.add_task(what, total=total)
+
+        def tell(done: int, of: int | None = None) -> None:
+            progress.update(task, completed=done, total=total if of is None else of)
+
+        yield tell
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Shows that something is being done that cannot be counted."""
+    console = notes()
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(Text(what)):
+        yield

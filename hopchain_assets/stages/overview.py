@@ -1,0 +1,100 @@
+"""How far the line is: what `hopchain status` and the end of a run tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hopchain_assets.stages.line import STAGES, Line
+from hopchain_assets.warehouse.done import pending
+from hopchain_assets.warehouse.lake import Lake
+from hopchain_assets.warehouse.landing import batches
+
+
+@dataclass(frozen=True, slots=True)
+class StageCount:
+    """Inputs of a stage over all batches: done as things are now, of those without a result, and pending."""
+
+    stage: str
+    done: int
+    nothing: int
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Sizes of the tables. `made` are all chains that were proposed, `certified` those that passed every rule.
+
+    `rejected` maps a rule to proposals, `unused` a rule to categories of a picture that no question may be about,
+    `waiting` a reason to certified chains, `examples` a split to rows of the shards.
+    """
+
+    batches: int
+    landed: int
+    images: int
+    quarantined: int
+    instances: int
+    made: int
+    certified: int
+    verified: int
+    shards: int
+    shard_bytes: int
+    rejected: Mapping[str, int]
+    unused: Mapping[str, int]
+    waiting: Mapping[str, int]
+    examples: Mapping[str, int]
+
+
+def stage_counts(line: Line) -> list[StageCount]:
+    """The stages in order. Of a stage whose upstream is pending only what is known by now can be told."""
+    stages = line.stages()
+    totals = {name: [0, 0, 0] for name in STAGES}
+    names = batches(line.lake)
+    with line.lake.open() as connection:
+        for batch in names:
+            for name, stage in stages.items():
+                inputs = stage.inputs(connection, batch)
+                to_do, gone = pending(connection, name, batch, stage.version, inputs)
+                totals[name][0] += len(inputs) - len(to_do)
+                totals[name][2] += len(to_do) + len(gone)
+        for name, stage in stages.items():
+            row = connection.execute(_NOTHING, [name, stage.version]).fetchone()
+            totals[name][1] = min(int(row[0]), totals[name][0]) if row else 0
+    return [StageCount(name, *totals[name]) for name in STAGES]
+
+
+def figures(lake: Lake) -> Figures:
+    """Counts over the whole warehouse, of one snapshot."""
+    with lake.open() as connection:
+        row = connection.execute(_SIZES).fetchone()
+        assert row is not None
+        groups = {name: dict(connection.execute(sql).fetchall()) for name, sql in _GROUPS.items()}
+    numbers = [int(value) for value in row]
+    return Figures(*numbers, **groups)
+
+
+def quarantined(lake: Lake, most: int = 20) -> list[tuple[str, str, str]]:
+    """(source, reason, detail) of files that were set aside, the latest first."""
+    return lake.query(_QUARANTINED, [most]).rows()
+
+
+_NOTHING = "SELECT count(*) FROM stage_done WHERE stage = ? AND stage_version = ? AND outcome = 'nothing'"
+_QUARANTINED = 'SELECT source_uri, reason, detail FROM quarantine ORDER BY "at" DESC, source_uri LIMIT ?'
+_SIZES = """
+SELECT (SELECT count(DISTINCT batch) FROM batch_members),
+       (SELECT count(*) FROM batch_members),
+       (SELECT count(*) FROM images),
+       (SELECT count(*) FROM quarantine),
+       (SELECT count(*) FROM instances),
+       (SELECT count(*) FROM hop_chains) + (SELECT count(*) FROM rejected_chains WHERE question IS NOT NULL),
+       (SELECT count(*) FROM hop_chains),
+       (SELECT count(*) FROM verified_set),
+       (SELECT count(*) FROM shards),
+       (SELECT coalesce(sum(byte_size), 0) FROM shards)
+"""
+_GROUPS = {
+    "rejected": "SELECT rule, count(*) AS n FROM rejected_chains WHERE question IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1",
+    "unused": "SELECT rule, count(*) AS n FROM rejected_chains WHERE question IS NULL GROUP BY 1 ORDER BY n DESC, 1",
+    "waiting": "SELECT reason, count(*) AS n FROM waiting_chains GROUP BY 1 ORDER BY n DESC, 1",
+    "examples": "SELECT split, count(*) FROM shard_examples GROUP BY 1 ORDER BY 1",
+}
