@@ -6,8 +6,11 @@ never as markup, never with characters that steer a terminal.
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -62,9 +65,24 @@ def plural(number: int, one: str, many: str = "") -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
-def table(*columns: str, title: str = "", right: tuple[str, ...] = ()) -> Table:
+def command(words: str) -> str:
+    """A command of ours as it can be typed here: `make run` leaves the program in .venv, off the PATH."""
+    if shutil.which("hopchain"):
+        return f"hopchain {words}"
+    script = Path(sys.executable).parent / "hopchain"
+    return f"{_from_here(script)} {words}"
+
+
+def _from_here(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     """An empty table in the house's look; columns named in `right` hold numbers."""
-    made = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         made.add_column(name, justify="right" if name in right else "left", no_wrap=name in right, overflow="fold")
     return made
@@ -82,6 +100,14 @@ def bars() -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+def show(console: Console, *tables: Table) -> None:
+    """Prints tables with a line of air around each."""
+    console.print()
+    for one in tables:
+        console.print(one)
+        console.print()
 
 
 @contextmanager

@@ -102,7 +102,7 @@ def test_kinds_needs_both_levels() -> None:
 
 
 def test_chained_refuses_two_roots() -> None:
-    """"The people left of this plus the bottles left of that" can be done in parallel."""
+    """ "The people left of this plus the bottles left of that" can be done in parallel."""
     parallel = program(
         "z",
         *NODES[:7],
@@ -223,7 +223,7 @@ def test_decisive_wants_known_colours() -> None:
 
 
 def test_decisive_wants_a_colour_for_every_candidate() -> None:
-    """"The red bottle" when nobody knows the colour of the other one."""
+    """ "The red bottle" when nobody knows the colour of the other one."""
     asked = program(
         "z",
         *NODES[:8],
@@ -375,7 +375,7 @@ def test_every_mutant_differs_on_a_world() -> None:
 
 def test_robust() -> None:
     """With the margins taken away, a half missed by a hair falls with the first wrong mask."""
-    facts = picture(*PEOPLE, *CHAIRS, *moved(BOTTLES, 0, 110, -12))
+    facts = picture(*PEOPLE, *CHAIRS, *squares("bottle", (200, 218), (40, 40)))
     settings = CertifierSettings(margins=Margins(position=0.0, ratio=0.0, half=0.5, touching=0.0))
     assert rule_of(facts, stated(WALK, facts), settings) == "robust"
 

@@ -149,11 +149,12 @@ OF_BUS: dict[str, tuple[Node, ...]] = {
         Overlapping("w", "buses", "c"),
         Nearest("b", "w", "p"),
     ),
-    "Among the red buses facing right that are touching or overlapping that chair, take the one closest to that person.": (
+    "Among the red buses facing right that are touching or overlapping the tv, pick the one closest to it.": (
         Filter("u", "buses", "color", "red"),
         Filter("v", "u", "facing", "right"),
-        Overlapping("w", "v", "c"),
-        Nearest("b", "w", "p"),
+        Objects("tvs", "tv"),
+        Overlapping("w", "v", "tvs"),
+        Nearest("b", "w", "tvs"),
     ),
     "Among the buses to the right of that chair, take the one that is highest in the picture.": (
         SideOf("w", "buses", "c", "right"),
@@ -191,7 +192,8 @@ WHY_NODES = (Compare("why", "position", "left", "c", "p"), Pick("k", "why", 1, 2
 def test_steps(sentence: str):
     """Every way to go from a found instance to the next."""
     bus = "bus " + sentence[-2] if "; call" in sentence else "that bus"
-    text = f"{BEGINNING} {WHY} {sentence} Read the number on {bus}; call it M. The answer is N plus 2 times M plus K. {END}"
+    last = f"Read the number on {bus}; call it M. The answer is N plus 2 times M plus K."
+    text = f"{BEGINNING} {WHY} {sentence} {last} {END}"
     total = Arith("z", (("n", 1), ("m", 2), ("k", 1)))
     assert read(text) == meant(*WHY_NODES, Objects("buses", "bus"), *OF_BUS[sentence], Read("m", "b", "number"), total)
 
@@ -413,7 +415,7 @@ REFUSED = {
         FIND_CHAIR,
         "Now find the chair closest to the tv above that person.",
     ),
-    "something found that the answer does not use": (COUNT_CUPS, f"Now find the tv closest to that chair. {COUNT_CUPS}"),
+    "something found that the answer does not use": (COUNT_CUPS, f"Find the tv closest to that chair. {COUNT_CUPS}"),
     "something counted that the answer does not use": ("it is N minus 2", "it is 2"),
     "something picked that the answer does not use": (
         "If that chair",
@@ -434,8 +436,8 @@ def test_refused(fault: str):
 
 def test_refused_pronoun():
     """`it` with two anchors that it could stand for is not guessed; `them` for a thing is wrong."""
-    two = f"{BEGINNING} Now find the tv closest to that chair. Among the dice above that chair and below that tv, take the "
-    assert "could stand for 2" in refused(f"{two}one closest to it. {END}")
+    two = f"{BEGINNING} Now find the tv closest to that chair. Among the dice above that chair and below that tv, take"
+    assert "could stand for 2" in refused(f"{two} the one closest to it. {END}")
     step = f"{BEGINNING} Among the dice above that chair, take the one closest to"
     assert "could stand for 0" in refused(f"{step} them. {END}")
     step = f"{BEGINNING} Among the people above that person, take the one closest to"
@@ -588,7 +590,14 @@ class _Composer:
 
 @st.composite
 def composed(draw: st.DrawFn) -> Program:
-    return _Composer(draw).program()
+    program = _Composer(draw).program()
+    try:
+        write(program, 0)
+    except Unspeakable as error:
+        # a count that two conditions share takes a fifth letter: there are none left
+        assume("kept in mind" not in str(error))
+        raise
+    return program
 
 
 @settings(max_examples=400, deadline=None)

@@ -43,8 +43,9 @@ class Margin:
 
     @property
     def slack(self) -> float:
-        """How many times over the margin holds."""
-        return self.measured / self.needed if self.needed else float("inf")
+        """How many times over the margin holds; below 1 it does not."""
+        nothing = 1.0 if self.unit == "times" else 0.0
+        return (self.measured - nothing) / (self.needed - nothing) if self.needed > nothing else float("inf")
 
 
 def chain_margins(facts: Facts, chain: Chain, margins: Margins) -> list[Margin]:

@@ -167,7 +167,8 @@ def chained(structure: Structure, chain: Chain) -> Iterator[Finding]:
     roots = [look for look in structure.looks if not structure.needs[look]]
     if len(roots) != 1:
         yield Finding("chained", f"{len(roots)} hops start afresh ({', '.join(roots)}), one may")
-    unused = [look for look in structure.looks if look not in structure.used_looks()]
+    used = structure.used_looks()
+    unused = [look for look in structure.looks if look not in used]
     if unused:
         yield Finding("chained", f"hop {unused[0]} does not reach the answer")
     if structure.longest_path() < 3:

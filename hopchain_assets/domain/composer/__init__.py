@@ -7,7 +7,7 @@ how large a count shall be), so the balance of a data set does not depend on the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -16,12 +16,14 @@ from hopchain_assets.domain.composer.draft import Draft
 from hopchain_assets.domain.composer.sights import Counted, Found, Sighting, Sights
 from hopchain_assets.domain.composer.skeletons import SKELETONS
 from hopchain_assets.domain.english.wording import Unspeakable
+from hopchain_assets.domain.interpreter import World
 from hopchain_assets.domain.program import Operand
 from hopchain_assets.domain.records import Chain, Facts
 
 T = TypeVar("T")
 
 GENERATOR = "composer"
+INVOLVED = range(3, 7)
 COUNT_WEIGHTS = (2, 5, 5, 4, 2)
 
 
@@ -43,16 +45,22 @@ def compose(facts: Facts, settings: ComposerSettings) -> Iterator[Chain]:
     roots = sights.roots()
     if not roots:
         return
+    world = World.of(facts)
     names = list(SKELETONS)
     seen: set[str] = set()
     for attempt in range(settings.attempts):
         if attempt % len(names) == 0:
             random.shuffle(names)
         skeleton = names[attempt % len(names)]
-        chain = _Attempt(sights, roots, random).chain(skeleton)
+        chain = _Attempt(sights, roots, world, random).chain(skeleton)
         if chain is not None and chain.question not in seen:
             seen.add(chain.question)
             yield chain
+
+
+def _preferred(options: Sequence[T], tells: Callable[[T], bool]) -> Sequence[T]:
+    """Moves that would turn out otherwise for somebody who found the rival, where there are any."""
+    return [option for option in options if tells(option)] or options
 
 
 class _DeadEnd(Exception):
@@ -62,10 +70,11 @@ class _DeadEnd(Exception):
 class _Attempt:
     """One walk along a skeleton."""
 
-    def __init__(self, sights: Sights, roots: Sequence[Found], random: Random) -> None:
-        self.sights, self.roots, self.random = sights, roots, random
+    def __init__(self, sights: Sights, roots: Sequence[Found], world: World, random: Random) -> None:
+        self.sights, self.roots, self.world, self.random = sights, roots, world, random
         self.draft = Draft(sights.facts)
         self.instance: dict[str, int] = {}
+        self.rival: dict[str, int] = {}
         self.node: dict[str, str] = {}
         self.answer = ""
 
@@ -75,6 +84,8 @@ class _Attempt:
             for move in SKELETONS[skeleton]:
                 kind, *slots = move.split()
                 getattr(self, f"_{kind}")(*slots)
+            if len(self.draft.instances) not in INVOLVED or not self.draft.is_sensitive(self.answer, self.world):
+                return None
             return self.draft.finish(self.answer, skeleton, GENERATOR, self.random.getrandbits(32))
         except (_DeadEnd, Unspeakable):
             return None
@@ -90,6 +101,8 @@ class _Attempt:
     def _step(self, start: str, slot: str) -> None:
         visited = set(self.instance.values())
         options = [move for move in self.sights.steps(self.instance[start]) if move.instance not in visited]
+        astray = self.sights.step_targets(self.rival[start])
+        options = _preferred(options, lambda move: astray.get(move.way) != move.instance)
         self._keep(slot, self._choose(self._one_a_category(options)), self.node[start])
 
     def _one_a_category(self, options: Sequence[Found]) -> Sequence[Found]:
@@ -99,12 +112,15 @@ class _Attempt:
         return [move for move in options if move.group.category == category]
 
     def _keep(self, slot: str, move: Found, anchor: str | None) -> None:
-        self.instance[slot] = move.instance
+        self.instance[slot], self.rival[slot] = move.instance, move.rival
         self.node[slot] = self.draft.find(move, anchor)
 
     def _counted(self, at: str) -> Counted:
         wanted = self.random.choices(range(len(COUNT_WEIGHTS)), COUNT_WEIGHTS)[0]
-        options = self.sights.counts(self.instance[at])
+        astray = self.sights.count_results(self.rival[at])
+        options = _preferred(
+            self.sights.counts(self.instance[at]), lambda move: astray.get(move.way) != len(move.members)
+        )
         if not options:
             raise _DeadEnd
         best = min(abs(len(move.members) - wanted) for move in options)
@@ -119,7 +135,8 @@ class _Attempt:
         self.node[number] = self.draft.read(self.node[at], attribute, value)
 
     def _alone(self, one: str, target: str, *numbers: str) -> None:
-        seen = self._turning_out(self.sights.alone(self.instance[one]))
+        astray = self.sights.alone(self.rival[one])
+        seen = self._turning_out(_preferred(self.sights.alone(self.instance[one]), lambda sight: sight not in astray))
         self._branch(self.draft.judge(seen, self.node[one], None), target, numbers)
 
     def _between(self, one: str, other: str, target: str, *numbers: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hopchain_assets.domain.composer.sights import Counted, Found, Group, Sighting
 from hopchain_assets.domain.english.wording import write
+from hopchain_assets.domain.interpreter import Plan, World
 from hopchain_assets.domain.program import (
     Arith,
     Compare,
@@ -47,6 +48,7 @@ class Draft:
     looks: list[Look] = field(default_factory=list)
     instances: set[int] = field(default_factory=set)
     value: dict[str, float] = field(default_factory=dict)
+    rivals: dict[str, int] = field(default_factory=dict)
     _sets: dict[tuple[object, ...], str] = field(default_factory=dict)
     _loose: list[str] = field(default_factory=list)
 
@@ -61,6 +63,7 @@ class Draft:
                 of = self._beside(of, move.side, anchor)
             node = (Farthest if move.far else Nearest)(self._name(), of, anchor)
         self.instances.add(move.instance)
+        self.rivals[node.id] = move.rival
         needs = set() if anchor is None else {anchor}
         kind: HopKind = "root" if anchor is None else "instance_chain"
         return self._look(node, kind, "L2", needs, self.facts.instances[move.instance].instance_id)
@@ -115,6 +118,15 @@ class Draft:
         chosen = yes if holds else no
         self.value[node.id] = self.value[chosen] if isinstance(chosen, str) else chosen
         return self._reckon(node)
+
+    def is_sensitive(self, answer: str, world: World) -> bool:
+        """Whether taking the rival of any found instance changes the answer: most walks fall here, before any words."""
+        plan = Plan(Program(tuple(self.nodes), answer))
+        values = plan.run(world)
+        return all(
+            plan.answer_if(world, values, {plan.position[node]: rival}) != self.value[answer]
+            for node, rival in self.rivals.items()
+        )
 
     def finish(self, answer: str, skeleton: str, generator: str, wording_seed: int) -> Chain:
         """The chain, with its words.

@@ -24,6 +24,7 @@ AXES: Sequence[Axis] = ("left", "right", "top", "bottom", "largest", "smallest")
 class Group:
     """The instances of a category, or those of them that share an attribute's value."""
 
+    number: int
     category: str
     members: tuple[int, ...]
     attribute: str = ""
@@ -32,14 +33,23 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A way to point at an instance: from nothing (`axis`, `rank`) or from another one."""
+    """A way to point at an instance: from nothing (`axis`, `rank`) or from another one.
+
+    `rival` is the one that a careless look would take instead.
+    """
 
     group: Group
     instance: int
+    rival: int
     axis: Axis | None = None
     rank: int = 1
     side: Side | None = None
     far: bool = False
+
+    @property
+    def way(self) -> tuple[object, ...]:
+        """The move without where it leads: the same words from another instance."""
+        return self.group.number, self.side, self.far
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,11 @@ class Counted:
     group: Group
     side: Side
     members: tuple[int, ...]
+
+    @property
+    def way(self) -> tuple[object, ...]:
+        """The count without its result."""
+        return self.group.number, self.side
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,9 @@ class Sights:
         # a method's own cache would keep the picture alive for ever
         self.steps = cache(self._steps)
         self.counts = cache(self._counts)
+        self.alone = cache(self._alone)
+        self.step_targets = cache(self._step_targets)
+        self.count_results = cache(self._count_results)
 
     def _clear_order(self) -> np.ndarray:
         """`[2, n, n]`: -1 where i lies clearly before j along x or y, 1 clearly behind, 0 unclear."""
@@ -107,14 +125,14 @@ class Sights:
         items = self.facts.instances
         for category in sorted({i.category for i in items} - self.facts.uncountable.keys()):
             members = tuple(k for k, item in enumerate(items) if item.category == category)
-            groups.append(Group(category, members))
+            groups.append(Group(len(groups), category, members))
             for attribute in ("color", "facing"):
                 values = [items[k].attributes.get(attribute) for k in members]
                 if None in values or len(set(values)) < 2:
                     continue
                 for value in sorted({v for v in values if v}):
                     chosen = tuple(k for k, v in zip(members, values, strict=True) if v == value)
-                    groups.append(Group(category, chosen, attribute, value))
+                    groups.append(Group(len(groups), category, chosen, attribute, value))
         return groups
 
     def rivals(self, group: Group) -> int:
@@ -132,7 +150,7 @@ class Sights:
                 for rank in range(1, min(3, len(ordered)) + 1):
                     if rank == len(ordered) or not self._stands_out(ordered, rank - 1, axis):
                         continue
-                    found.append(Found(group, ordered[rank - 1], axis=axis, rank=rank))
+                    found.append(Found(group, ordered[rank - 1], ordered[rank], axis=axis, rank=rank))
         return found
 
     def _ordered(self, members: Sequence[int], axis: Axis) -> list[int]:
@@ -171,8 +189,19 @@ class Sights:
                 for far in (False, True):
                     instance = self._reached(anchor, candidates, far)
                     if instance is not None and (side is None or len(candidates) > 1 or not far):
-                        found.append(Found(group, instance, side=side, far=far))
+                        rival = self._rival(group, anchor, instance, candidates, far)
+                        found.append(Found(group, instance, rival, side=side, far=far))
         return found
+
+    def _rival(self, group: Group, anchor: int, instance: int, candidates: Sequence[int], far: bool) -> int:
+        """The next candidate, or where there is none the next of the category."""
+        pool = [k for k in candidates if k != instance]
+        if not pool:
+            items = self.facts.instances
+            pool = [
+                k for k, item in enumerate(items) if item.category == group.category and k not in (instance, anchor)
+            ]
+        return sorted(pool, key=lambda k: self.distance[anchor, k], reverse=far)[0]
 
     def _on_side(self, group: Group, anchor: int, side: Side) -> list[int] | None:
         axis = 0 if side in ("left", "right") else 1
@@ -198,6 +227,14 @@ class Sights:
                 return None
         return best
 
+    def _step_targets(self, anchor: int) -> dict[tuple[object, ...], int]:
+        """Where each move from an instance leads."""
+        return {move.way: move.instance for move in self.steps(anchor)}
+
+    def _count_results(self, anchor: int) -> dict[tuple[object, ...], int]:
+        """What each count at an instance gives."""
+        return {move.way: len(move.members) for move in self.counts(anchor)}
+
     def _counts(self, anchor: int) -> list[Counted]:
         """Groups that can be counted on a side of an instance."""
         found: list[Counted] = []
@@ -210,7 +247,7 @@ class Sights:
                     found.append(Counted(group, side, tuple(members)))
         return found
 
-    def alone(self, instance: int) -> list[Sighting]:
+    def _alone(self, instance: int) -> list[Sighting]:
         """Conditions about one instance: the half of the picture it lies in, its colour, where it faces."""
         seen: list[Sighting] = []
         for axis, names in enumerate(ALONG):

@@ -127,18 +127,25 @@ def _equal_nodes(program: Program) -> dict[str, Node]:
     same: dict[str, Node] = {}
     first: dict[object, Node] = {}
     for node in program.nodes:
-        read = {name for name, _ in node.inputs()}
-        changes: dict[str, object] = {}
-        for item in dataclasses.fields(node):
-            value = getattr(node, item.name)
-            literal = item.name == "right" and isinstance(node, Compare) and (node.attribute or node.to_middle)
-            if item.name == "terms":
-                changes["terms"] = tuple((same[name].id, times) for name, times in value)
-            elif item.name in ("of", "anchor", "left", "right", "condition", "yes", "no") and not literal:
-                changes[item.name] = same[value].id if isinstance(value, str) and value in read else value
-        renamed = dataclasses.replace(node, **changes)
-        same[node.id] = first.setdefault(dataclasses.replace(renamed, id=""), renamed)
+        renamed = _renamed(node, {name: same[name].id for name, _ in node.inputs()})
+        fields = tuple(getattr(renamed, item.name) for item in dataclasses.fields(node) if item.name != "id")
+        same[node.id] = first.setdefault((type(node), fields), renamed)
     return same
+
+
+def _renamed(node: Node, names: dict[str, str]) -> Node:
+    """The node with other names for its inputs."""
+    if all(old == new for old, new in names.items()):
+        return node
+    if isinstance(node, Arith):
+        return dataclasses.replace(node, terms=tuple((names[name], times) for name, times in node.terms))
+    changes: dict[str, str] = {}
+    for item in dataclasses.fields(node):
+        value = getattr(node, item.name)
+        literal = item.name == "right" and isinstance(node, Compare) and (node.attribute or node.to_middle)
+        if item.name in ("of", "anchor", "left", "right", "condition", "yes", "no") and not literal and value in names:
+            changes[item.name] = names[value]
+    return dataclasses.replace(node, **changes)
 
 
 def _used(nodes: dict[str, Node], answer: str) -> list[Node]:

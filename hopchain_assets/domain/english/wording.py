@@ -240,8 +240,10 @@ class _Writer:
             raise Unspeakable(f"node {node.id}: adds the same number twice")
         for name, times in node.terms:
             part = self.naming.letters.get(name)
-            if part is None or not times or (not words and times < 0):
-                raise Unspeakable(f"node {node.id}: {times} times {name} has no words here")
+            if part is None:
+                raise Unspeakable(f"node {node.id}: adds {name}, a number without a name")
+            if not times or (not words and times < 0):
+                raise Unspeakable(f"node {node.id}: {times} times {name} has no words in this place of a sum")
             if abs(times) != 1:
                 part = f"{_constant(abs(times))} times {part}"
             words += part if not words else f" {'plus' if times > 0 else 'minus'} {part}"

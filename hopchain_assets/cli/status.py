@@ -1,0 +1,79 @@
+"""`hopchain status`: what is done, what is pending, what waits for people, what went wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import click
+from rich.table import Table
+
+from hopchain_assets.cli.failures import read_failures
+from hopchain_assets.cli.screen import count, load_settings, out, plain, plural, say, show, table
+from hopchain_assets.stages.entries import file_name
+from hopchain_assets.stages.overview import StageCount, figures, quarantined, stage_counts
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
+def status(form: str) -> None:
+    """Show rows done and pending by stage, what is set aside, what waits for people, and the last errors."""
+    settings = load_settings()
+    line = settings.line()
+    stages, sizes, aside = stage_counts(line), figures(line.lake), quarantined(line.lake)
+    failures = read_failures(settings.home)
+    if form == "json":
+        told = {
+            "stages": [asdict(stage) for stage in stages],
+            "figures": asdict(sizes),
+            "quarantined": [dict(zip(("source_uri", "reason", "detail"), row, strict=True)) for row in aside],
+            "errors": [asdict(failure) for failure in failures],
+        }
+        click.echo(json.dumps(told, indent=2, default=dict))
+        return
+    console = out()
+    say(console, f"{plural(sizes.landed, 'picture')} in {plural(sizes.batches, 'batch', 'batches')}")
+    show(console, _stages(stages))
+    say(console, _next(stages, sizes.landed))
+    if sizes.waiting:
+        show(console, _groups("certified chains that wait for people", sizes.waiting))
+        say(console, "`hopchain audit` asks whether all objects of a category are marked.")
+    if aside:
+        show(console, _rows(("set aside", "reason", "detail"), [(file_name(uri) or uri, *why) for uri, *why in aside]))
+        if sizes.quarantined > len(aside):
+            say(console, f"and {count(sizes.quarantined - len(aside))} more")
+    if failures:
+        columns = ("last errors", "stage", "batch", "what")
+        show(console, _rows(columns, [(one.at, one.stage, one.batch, one.message) for one in failures]))
+
+
+def _stages(stages: list[StageCount]) -> Table:
+    numbers = ("done", "nothing found", "pending")
+    made = table("stage", *numbers, right=numbers)
+    for stage in stages:
+        left = plain(count(stage.pending), "bold yellow" if stage.pending else "dim")
+        made.add_row(stage.stage, count(stage.done), plain(count(stage.nothing), "dim"), left)
+    return made
+
+
+def _groups(title: str, groups: Mapping[str, int]) -> Table:
+    made = table(title, "chains", right=("chains",))
+    for reason, number in groups.items():
+        made.add_row(plain(reason), count(number))
+    return made
+
+
+def _rows(columns: tuple[str, ...], rows: Sequence[Sequence[str]]) -> Table:
+    made = table(*columns)
+    for row in rows:
+        made.add_row(*map(plain, row))
+    return made
+
+
+def _next(stages: list[StageCount], landed: int) -> str:
+    if not landed:
+        return "Nothing has been imported yet: `hopchain demo`, or `hopchain import-coco`."
+    if any(stage.pending for stage in stages):
+        return "Pending: `hopchain run` does it. What follows a pending stage is known when that is done."
+    return "Nothing is pending."

@@ -1,0 +1,1 @@
+"""The line as Dagster shows it: assets, checks, partitions, the job. The only room that knows a scheduler."""

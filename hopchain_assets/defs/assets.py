@@ -1,0 +1,141 @@
+"""The six assets. Each runs its stage on the batches of the run and reports; the stages know what is pending."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from hopchain_assets.defs.metadata import SHOWN, changed, report_metadata
+from hopchain_assets.defs.partitions import IMAGE_BATCH
+from hopchain_assets.defs.pictures import chains_metadata, masks_metadata
+from hopchain_assets.defs.resource import LineResource
+from hopchain_assets.stages.line import Line
+
+OWNERS = ["team:hopchain"]
+Pictures = Callable[[Line, str], dict[str, dg.MetadataValue]]
+
+GIVEN = [
+    dg.AssetSpec(
+        "batch_members",
+        group_name="given",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        description="Pictures that landed, with what their source says of them, sealed into batches by "
+        "`hopchain import-coco` and `hopchain scenes`.",
+    ),
+    dg.AssetSpec(
+        "category_audit",
+        group_name="given",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        description="Somebody's word on whether all instances of a category are marked in a picture, by `hopchain audit`.",
+    ),
+    dg.AssetSpec(
+        "perceptions",
+        group_name="given",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        description="Facts about instances that masks cannot give.",
+    ),
+]
+
+
+def _common(stage: str, group: str, kinds: set[str], paper_stage: str) -> dict[str, Any]:
+    """What all six have: one partition a batch, one run for a range of them, a second try."""
+    with warnings.catch_warnings():
+        # without it the UI would start a run for each of a thousand batches, 7 s each
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        single_run = dg.BackfillPolicy.single_run()
+    tables = [SHOWN[stage].table, *(table for table, _ in SHOWN[stage].counted.values())]
+    return {
+        "partitions_def": IMAGE_BATCH,
+        "backfill_policy": single_run,
+        "group_name": group,
+        "kinds": kinds,
+        "owners": OWNERS,
+        "tags": {"hopchain/stage": paper_stage},
+        "metadata": {
+            "dagster/table_name": f"hopchain.main.{SHOWN[stage].table}",
+            "tables written": ", ".join(dict.fromkeys(tables)),
+        },
+        # object stores and catalogs have bad moments; a stage that is tried again does only what is left
+        "retry_policy": dg.RetryPolicy(max_retries=1, delay=2),
+    }
+
+
+@dg.asset(deps=["batch_members"], **_common("raw_images", "pictures", {"duckdb", "parquet"}, "intake"))
+def raw_images(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
+    """Pictures that can be read, one row each, their bytes in the picture store.
+
+    A file that is broken, changed or of another size than its annotations say goes to `quarantine` with the reason.
+    """
+    _run(context, line, "raw_images")
+
+
+@dg.asset(deps=["batch_members", raw_images], **_common("categories", "perception", {"duckdb"}, "1-identification"))
+def categories(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
+    """What kinds of object each picture shows (stage 1 of the paper); annotated sources bring the names."""
+    _run(context, line, "categories")
+
+
+@dg.asset(
+    deps=["batch_members", raw_images, categories],
+    **_common("instance_masks", "perception", {"duckdb", "numpy"}, "2-localisation"),
+)
+def instance_masks(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
+    """Every instance with mask, box and measures, and how each pair of them lies (stage 2 of the paper)."""
+    _run(context, line, "instance_masks", masks_metadata)
+
+
+@dg.asset(
+    deps=[raw_images, categories, instance_masks, "perceptions"],
+    **_common("hop_chains", "questions", {"duckdb", "python"}, "3-generation"),
+)
+def hop_chains(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
+    """Multi-hop questions with the program that answers each, certified (stage 3 of the paper).
+
+    What is rejected is kept in `rejected_chains` with the rule that it breaks.
+    """
+    _run(context, line, "hop_chains", chains_metadata)
+
+
+@dg.asset(
+    deps=[raw_images, categories, instance_masks, "perceptions", hop_chains, "category_audit"],
+    **_common("verified_set", "questions", {"duckdb"}, "4-verification"),
+)
+def verified_set(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
+    """Chains whose answer is true: executed again as SQL on stored ground truth, over audited categories.
+
+    The others wait in `waiting_chains` with the reason.
+    """
+    _run(context, line, "verified_set")
+
+
+@dg.asset(
+    deps=[raw_images, hop_chains, verified_set],
+    **_common("training_shards", "training", {"parquet", "duckdb"}, "export"),
+)
+def training_shards(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
+    """Verified questions with their pictures as Parquet in verl's layout, and the manifest that lists the shards."""
+    _run(context, line, "training_shards")
+    manifest = line.line.publish()
+    context.add_asset_metadata(
+        {"shard folder": dg.MetadataValue.path(line.settings.shard_folder), "manifest": dg.MetadataValue.path(manifest)}
+    )
+
+
+LINE_ASSETS = [raw_images, categories, instance_masks, hop_chains, verified_set, training_shards]
+
+
+def _run(context: dg.AssetExecutionContext, line: LineResource, stage: str, pictures: Pictures | None = None) -> None:
+    """The stage on each batch of the run, and what each partition's page shows."""
+    for batch in context.partition_keys:
+        report = line.run(stage, batch)
+        context.log.info(f"{stage} {batch}: {report.pending_before} pending, {report.pending_after} after it")
+        told = report_metadata(line.line.lake, report)
+        if pictures and changed(report):
+            told |= pictures(line.line, batch)
+        context.add_asset_metadata(told, partition_key=batch)

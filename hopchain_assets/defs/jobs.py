@@ -1,0 +1,16 @@
+"""The one job: `hopchain run` and the web UI both run it."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from hopchain_assets.stages.line import STAGES
+
+# the steps are light and share a warm warehouse: a process for each would cost 3 s and bring nothing
+line_job = dg.define_asset_job(
+    "line",
+    selection=dg.AssetSelection.assets(*STAGES),
+    executor_def=dg.in_process_executor,
+    description="The whole line over a range of image batches; what is done already is not done again.",
+    tags={"hopchain/line": "main"},
+)

@@ -1,0 +1,37 @@
+"""The resource `line`: what the assets run, and who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hopchain_assets.settings import Settings
+from hopchain_assets.stages.engine import StageReport
+from hopchain_assets.stages.line import Line
+
+Watch = Callable[[str, str, int, int], None]
+
+
+@dataclass(slots=True)
+class LineResource:
+    """The line of these settings. `watch` is told stage, batch, pictures done and in all; `reports` collects."""
+
+    settings: Settings
+    watch: Watch | None = None
+    reports: list[StageReport] = field(default_factory=list)
+
+    @property
+    def line(self) -> Line:
+        """The stages and their warehouse. Opens nothing."""
+        return self.settings.line()
+
+    def run(self, stage: str, batch: str) -> StageReport:
+        """Does what is pending of a stage in a batch."""
+
+        def tell(done: int, of: int) -> None:
+            if self.watch:
+                self.watch(stage, batch, done, of)
+
+        report = self.line.run(stage, batch, tell)
+        self.reports.append(report)
+        return report
