@@ -31,9 +31,7 @@ SKIP = ("s", "skip", "")
 @click.option("--open", "opens", is_flag=True, help="Open each picture in your viewer.")
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Take answers from a JSON list instead.")
 @click.option("--export", "target", type=click.Path(path_type=Path), help="Write all answers to a JSON list instead.")
-def audit(
-    prefix: str, category: str, by: str | None, opens: bool, source: Path | None, target: Path | None
-) -> None:
+def audit(prefix: str, category: str, by: str | None, opens: bool, source: Path | None, target: Path | None) -> None:
     """Go through pictures and say whether all objects of a category are marked, each once.
 
     Only where somebody says yes may questions count or search a category and reach the training shards. Each
@@ -107,7 +105,10 @@ def _ask_all(settings: Settings, line: Line, questions: Sequence[Question], who:
         say(console, "There is nothing to audit: somebody has looked at all that was asked for.")
         return
     helped = sum(1 for question in questions if question.waiting)
-    say(console, f"{plural(len(questions), 'category', 'categories')} of pictures to look at; chains wait for {count(helped)}.")
+    say(
+        console,
+        f"{plural(len(questions), 'category', 'categories')} of pictures to look at; chains wait for {count(helped)}.",
+    )
     say(console, "y: all are marked, each once   n: not so   s: skip   q: quit", "dim")
     recorded = 0
     for number, question in enumerate(questions, start=1):
@@ -119,9 +120,7 @@ def _ask_all(settings: Settings, line: Line, questions: Sequence[Question], who:
         if answer in QUIT:
             break
         if answer in ANSWERS:
-            recorded += record_audits(
-                line.lake, [Audit(question.image_id, question.category, ANSWERS[answer], who)]
-            )
+            recorded += record_audits(line.lake, [Audit(question.image_id, question.category, ANSWERS[answer], who)])
     say(console, f"{plural(recorded, 'answer')} recorded.")
     if recorded:
         say(notes(), f"Next: {command('run')}")
@@ -131,7 +130,9 @@ def _answer(question: Question) -> str:
     """One of the known answers; the end of the input is the end of the work."""
     marks = f"{plural(question.marks, 'mark')}"
     waiting = f", {plural(question.waiting, 'chain waits', 'chains wait')}" if question.waiting else ""
-    words = plain(f"{question.name} ({marks}{waiting}): is every {question.category} marked, and each mark exactly one?")
+    words = plain(
+        f"{question.name} ({marks}{waiting}): is every {question.category} marked, and each mark exactly one?"
+    )
     while True:
         try:
             answer = click.prompt(words.plain, prompt_suffix=" [y/n/s/q] ", default="", show_default=False)

@@ -63,7 +63,9 @@ def _found(line: Line, prefix: str) -> Entry:
 
 def _why_not(prefix: str, rejected: list[Rejected]) -> str:
     if not rejected:
-        return f"no chain begins with {prefix!r}; `hopchain query \"SELECT chain_id, question FROM hop_chains\"` lists them"
+        return (
+            f'no chain begins with {prefix!r}; `hopchain query "SELECT chain_id, question FROM hop_chains"` lists them'
+        )
     first = rejected[0]
     return f"chain {first.chain_id} was rejected by rule {first.rule}: {first.detail} (it asked: {first.question})"
 
@@ -84,7 +86,10 @@ def _print(entry: Entry, margins: list[Margin], sql: str, drawn: Path) -> None:
     meaning = QUERY_TYPE_WORDS.get(chain.query_type, "")
     say(console, f"Answer   {chain.answer}", "bold")
     say(console, f"State    {plain(entry.note if entry.state == 'verified' else f'waiting, {entry.note}')}")
-    say(console, f"Chain    {chain.chain_id}, {len(chain.hops)} hops, type {chain.query_type} ({meaning}), {chain.skeleton}")
+    say(
+        console,
+        f"Chain    {chain.chain_id}, {len(chain.hops)} hops, type {chain.query_type} ({meaning}), {chain.skeleton}",
+    )
     split = f", in the {entry.split} shards" if entry.split else ""
     say(console, f"Picture  {plain(entry.name)}{split}")
     say(console, f"Drawing  {drawn}")

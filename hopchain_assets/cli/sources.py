@@ -8,7 +8,20 @@ from pathlib import Path
 import click
 
 from hopchain_assets.cli.ending import Refusal
-from hopchain_assets.cli.screen import bars, command, count, counting, load_settings, notes, out, plain, plural, say, show, table
+from hopchain_assets.cli.screen import (
+    bars,
+    command,
+    count,
+    counting,
+    load_settings,
+    notes,
+    out,
+    plain,
+    plural,
+    say,
+    show,
+    table,
+)
 from hopchain_assets.settings import Settings
 from hopchain_assets.sources.coco import Imported, read_coco
 from hopchain_assets.sources.scenes import render_scenes

@@ -1,10 +1,8 @@
 """The six assets. Each runs its stage on the batches of the run and reports; the stages know what is pending."""
 
-from __future__ import annotations
-
+# Dagster reads the annotation of `context` as it stands: postponed annotations would be texts to it.
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
@@ -31,7 +29,8 @@ GIVEN = [
         group_name="given",
         kinds={"duckdb"},
         owners=OWNERS,
-        description="Somebody's word on whether all instances of a category are marked in a picture, by `hopchain audit`.",
+        description="Somebody's word on whether all instances of a category are marked in a picture, "
+        "by `hopchain audit`.",
     ),
     dg.AssetSpec(
         "perceptions",
@@ -43,30 +42,33 @@ GIVEN = [
 ]
 
 
-def _common(stage: str, group: str, kinds: set[str], paper_stage: str) -> dict[str, Any]:
-    """What all six have: one partition a batch, one run for a range of them, a second try."""
+def _asset(
+    stage: str, group: str, kinds: set[str], deps: Sequence[str]
+) -> Callable[[Callable[..., None]], dg.AssetsDefinition]:
+    """What all six have in common: a partition for each batch, one run for a range of them, a second try."""
+    written = [SHOWN[stage].table, *(table for table, _ in SHOWN[stage].counted.values())]
     with warnings.catch_warnings():
-        # without it the UI would start a run for each of a thousand batches, 7 s each
+        # the policy is in beta; without it the UI would start a run for each of a thousand batches, 7 s each
         warnings.simplefilter("ignore", dg.BetaWarning)
-        single_run = dg.BackfillPolicy.single_run()
-    tables = [SHOWN[stage].table, *(table for table, _ in SHOWN[stage].counted.values())]
-    return {
-        "partitions_def": IMAGE_BATCH,
-        "backfill_policy": single_run,
-        "group_name": group,
-        "kinds": kinds,
-        "owners": OWNERS,
-        "tags": {"hopchain/stage": paper_stage},
-        "metadata": {
-            "dagster/table_name": f"hopchain.main.{SHOWN[stage].table}",
-            "tables written": ", ".join(dict.fromkeys(tables)),
-        },
-        # object stores and catalogs have bad moments; a stage that is tried again does only what is left
-        "retry_policy": dg.RetryPolicy(max_retries=1, delay=2),
-    }
+        return dg.asset(
+            name=stage,
+            deps=deps,
+            partitions_def=IMAGE_BATCH,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            group_name=group,
+            kinds=kinds,
+            owners=OWNERS,
+            tags={"hopchain/line": "main"},
+            metadata={
+                "dagster/table_name": f"hopchain.main.{SHOWN[stage].table}",
+                "tables written": ", ".join(dict.fromkeys(written)),
+            },
+            # object stores and catalogs have bad moments; a stage that is tried again does only what is left
+            retry_policy=dg.RetryPolicy(max_retries=1, delay=2),
+        )
 
 
-@dg.asset(deps=["batch_members"], **_common("raw_images", "pictures", {"duckdb", "parquet"}, "intake"))
+@_asset("raw_images", "pictures", {"duckdb", "parquet"}, ["batch_members"])
 def raw_images(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """Pictures that can be read, one row each, their bytes in the picture store.
 
@@ -75,25 +77,19 @@ def raw_images(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineRes
     _run(context, line, "raw_images")
 
 
-@dg.asset(deps=["batch_members", raw_images], **_common("categories", "perception", {"duckdb"}, "1-identification"))
+@_asset("categories", "perception", {"duckdb"}, ["batch_members", "raw_images"])
 def categories(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """What kinds of object each picture shows (stage 1 of the paper); annotated sources bring the names."""
     _run(context, line, "categories")
 
 
-@dg.asset(
-    deps=["batch_members", raw_images, categories],
-    **_common("instance_masks", "perception", {"duckdb", "numpy"}, "2-localisation"),
-)
+@_asset("instance_masks", "perception", {"duckdb", "numpy"}, ["batch_members", "raw_images", "categories"])
 def instance_masks(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """Every instance with mask, box and measures, and how each pair of them lies (stage 2 of the paper)."""
     _run(context, line, "instance_masks", masks_metadata)
 
 
-@dg.asset(
-    deps=[raw_images, categories, instance_masks, "perceptions"],
-    **_common("hop_chains", "questions", {"duckdb", "python"}, "3-generation"),
-)
+@_asset("hop_chains", "questions", {"duckdb", "python"}, ["raw_images", "categories", "instance_masks", "perceptions"])
 def hop_chains(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """Multi-hop questions with the program that answers each, certified (stage 3 of the paper).
 
@@ -102,9 +98,11 @@ def hop_chains(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineRes
     _run(context, line, "hop_chains", chains_metadata)
 
 
-@dg.asset(
-    deps=[raw_images, categories, instance_masks, "perceptions", hop_chains, "category_audit"],
-    **_common("verified_set", "questions", {"duckdb"}, "4-verification"),
+@_asset(
+    "verified_set",
+    "questions",
+    {"duckdb"},
+    ["raw_images", "categories", "instance_masks", "perceptions", "hop_chains", "category_audit"],
 )
 def verified_set(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """Chains whose answer is true: executed again as SQL on stored ground truth, over audited categories.
@@ -114,10 +112,7 @@ def verified_set(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineR
     _run(context, line, "verified_set")
 
 
-@dg.asset(
-    deps=[raw_images, hop_chains, verified_set],
-    **_common("training_shards", "training", {"parquet", "duckdb"}, "export"),
-)
+@_asset("training_shards", "training", {"duckdb", "parquet"}, ["raw_images", "hop_chains", "verified_set"])
 def training_shards(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """Verified questions with their pictures as Parquet in verl's layout, and the manifest that lists the shards."""
     _run(context, line, "training_shards")

@@ -4,8 +4,7 @@ A batch whose rows passed the same rules before passes without another look, bec
 seconds to import. That is decided by the content of the rows: rows that somebody altered are checked like new ones.
 """
 
-from __future__ import annotations
-
+# Dagster reads the annotation of `context` as it stands: postponed annotations would be texts to it.
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
@@ -15,18 +14,18 @@ from importlib import resources
 
 import dagster as dg
 import polars as pl
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
-from dagster._core.event_api import PartitionKeyFilter
 
+from hopchain_assets.defs.memory import FINGERPRINT, last_materialisation, passed_before
 from hopchain_assets.defs.partitions import IMAGE_BATCH
 from hopchain_assets.defs.resource import LineResource
 from hopchain_assets.defs.rules import RULES, Frames, Rule
 from hopchain_assets.export.markdown import table_markdown
 from hopchain_assets.quality.suite import MAX_IDS, CheckOutcome
+from hopchain_assets.stages.line import Line
 
-FINGERPRINT = "rows checked"
-TOGETHER = 32
+BATCHES_AT_A_TIME = 32
 _JUDGES = ("quality/answers.py", "quality/suite.py", "warehouse/program_sql.py", "defs/rules.py")
+_UNCHANGED = CheckOutcome(True, "These rows passed before and have not changed since.", (), 0, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +39,34 @@ class Judged:
 
 def build_check(rule: Rule) -> dg.AssetChecksDefinition:
     """The rule as a blocking check of its asset, partitioned like it."""
+    key = dg.AssetCheckKey(dg.AssetKey(rule.asset), rule.name)
 
-    @dg.asset_check(
-        asset=rule.asset, name=rule.name, description=rule.says, blocking=True, partitions_def=IMAGE_BATCH
-    )
+    @dg.asset_check(asset=rule.asset, name=rule.name, description=rule.says, blocking=True, partitions_def=IMAGE_BATCH)
     def check(context: dg.AssetCheckExecutionContext, line: dg.ResourceParam[LineResource]) -> dg.AssetCheckResult:
-        judged = _judge_all(context, line, rule)
+        judged = judge_batches(context.instance, key, rule, line.line, context.partition_keys)
         if not context.has_partition_key:
-            # for a range Dagster would record one result without a partition: each batch gets its own
+            # of a range Dagster records one result without a partition: each batch gets its own beside it
             for each in judged:
-                context.op_execution_context.log_event(_evaluation(context.instance, rule, each))
+                context.op_execution_context.log_event(_evaluation(context.instance, key, each))
         outcome = _summed([each.outcome for each in judged])
-        prints = hashlib.sha256("".join(each.fingerprint for each in judged).encode()).hexdigest()
-        return dg.AssetCheckResult(
-            passed=outcome.passed,
-            description=outcome.summary,
-            metadata=_metadata(outcome, judged[0].fingerprint if len(judged) == 1 else prints),
-        )
+        metadata = _metadata(outcome, judged[0].fingerprint if context.has_partition_key else None)
+        return dg.AssetCheckResult(passed=outcome.passed, description=outcome.summary, metadata=metadata)
 
     return check
 
 
-def _judge_all(context: dg.AssetCheckExecutionContext, line: LineResource, rule: Rule) -> list[Judged]:
-    """Each batch of the run, in order. Some are read at a time, so that memory does not grow with the range."""
+def judge_batches(
+    instance: dg.DagsterInstance, key: dg.AssetCheckKey, rule: Rule, line: Line, batches: Sequence[str]
+) -> list[Judged]:
+    """Each batch in order. A few are read at a time, so that memory does not grow with the range."""
     judged: list[Judged] = []
-    batches = iter(context.partition_keys)
-    while some := list(itertools.islice(batches, TOGETHER)):
-        frames = {batch: rule.read(line.line, batch) for batch in some}
+    for start in range(0, len(batches), BATCHES_AT_A_TIME):
+        some = batches[start : start + BATCHES_AT_A_TIME]
+        frames = {batch: rule.read(line, batch) for batch in some}
         prints = {batch: _fingerprint(frames[batch]) for batch in some}
-        fresh = [batch for batch in some if not _passed_before(context.instance, rule, batch, prints[batch])]
+        fresh = [batch for batch in some if not passed_before(instance, key, batch, prints[batch])]
         outcomes = _outcomes(rule, {batch: frames[batch] for batch in fresh})
-        unchanged = CheckOutcome(True, "These rows passed before and have not changed since.", (), 0, {})
-        judged += [Judged(batch, prints[batch], outcomes.get(batch, unchanged)) for batch in some]
+        judged += [Judged(batch, prints[batch], outcomes.get(batch, _UNCHANGED)) for batch in some]
     return judged
 
 
@@ -86,18 +81,9 @@ def _outcomes(rule: Rule, frames: Mapping[str, Frames]) -> dict[str, CheckOutcom
     return {batch: rule.judge(each) for batch, each in frames.items()}
 
 
-def _passed_before(instance: dg.DagsterInstance, rule: Rule, batch: str, fingerprint: str) -> bool:
-    """Whether the last evaluation of this batch passed, and was about these rows by these rules."""
-    last = instance.event_log_storage.get_asset_check_execution_history(
-        dg.AssetCheckKey(dg.AssetKey(rule.asset), rule.name), limit=1,
-        status=None, partition_filter=PartitionKeyFilter(key=batch),
-    )
-    return bool(last) 
-
-
 @cache
 def _rules_text() -> bytes:
-    """The source of all that judges: another wording of a rule looks at the rows again."""
+    """The source of all that judges: rows are looked at again when a rule is worded otherwise."""
     package = resources.files("hopchain_assets")
     return b"".join(package.joinpath(name).read_bytes() for name in _JUDGES)
 
@@ -105,27 +91,18 @@ def _rules_text() -> bytes:
 def _fingerprint(frames: Frames) -> str:
     content = hashlib.sha256(_rules_text())
     for name in sorted(frames):
-        content.update(f"{name}\n".encode())
-        content.update(frames[name].write_ndjson().encode())
+        content.update(f"{name}\n{frames[name].write_ndjson()}".encode())
     return content.hexdigest()[:20]
 
 
-def _evaluation(instance: dg.DagsterInstance, rule: Rule, judged: Judged) -> dg.AssetCheckEvaluation:
-    key = dg.AssetKey(rule.asset)
-    records = instance.fetch_materializations(dg.AssetRecordsFilter(key, asset_partitions=[judged.batch]), limit=1).records
-    target = [
-        AssetCheckEvaluationTargetMaterializationData(
-            run_id=record.event_log_entry.run_id, storage_id=record.storage_id, timestamp=record.timestamp
-        )
-        for record in records
-    ]
+def _evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey, judged: Judged) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
-        asset_key=key,
-        check_name=rule.name,
+        asset_key=key.asset_key,
+        check_name=key.name,
         passed=judged.outcome.passed,
         description=judged.outcome.summary,
         metadata=_metadata(judged.outcome, judged.fingerprint),
-        target_materialization_data=target[0] if target else None,
+        target_materialization_data=last_materialisation(instance, key.asset_key, judged.batch),
         blocking=True,
         partition=judged.batch,
     )
@@ -136,23 +113,29 @@ def _summed(outcomes: Sequence[CheckOutcome]) -> CheckOutcome:
     failed = [outcome for outcome in outcomes if not outcome.passed]
     if not failed:
         return CheckOutcome(True, " ".join(dict.fromkeys(outcome.summary for outcome in outcomes)), (), 0, {})
-    ids = tuple(itertools.islice(itertools.chain.from_iterable(outcome.failing_ids for outcome in failed), MAX_IDS))
-    details = {f"{name} #{number}": seen for number, o in enumerate(failed, 1) for name, seen in o.details.items()}
-    summary = " ".join(outcome.summary for outcome in failed)
-    return CheckOutcome(False, summary, ids, sum(outcome.n_failing for outcome in failed), details)
+    ids = itertools.chain.from_iterable(outcome.failing_ids for outcome in failed)
+    return CheckOutcome(
+        passed=False,
+        summary=" ".join(outcome.summary for outcome in failed),
+        failing_ids=tuple(itertools.islice(ids, MAX_IDS)),
+        n_failing=sum(outcome.n_failing for outcome in failed),
+        details={f"{name} ({n})": seen for n, each in enumerate(failed, 1) for name, seen in each.details.items()},
+    )
 
 
-def _metadata(outcome: CheckOutcome, fingerprint: str) -> dict[str, dg.MetadataValue]:
-    found: dict[str, dg.MetadataValue] = {
-        "failing rows": dg.MetadataValue.int(outcome.n_failing),
-        FINGERPRINT: dg.MetadataValue.text(fingerprint),
-    }
+def _metadata(outcome: CheckOutcome, fingerprint: str | None) -> dict[str, dg.MetadataValue]:
+    found: dict[str, dg.MetadataValue] = {"failing rows": dg.MetadataValue.int(outcome.n_failing)}
     if outcome.failing_ids:
         found["failing ids"] = dg.MetadataValue.json(list(outcome.failing_ids))
-    broken = [{"rule": name, **seen} for name, seen in outcome.details.items() if not seen["passed"]]
+    broken = [
+        {"rule": name, "failing": seen["failing"], "observed": "; ".join(seen["observed"])}
+        for name, seen in outcome.details.items()
+        if not seen["passed"]
+    ]
     if broken:
-        shown = [row | {"observed": "; ".join(row["observed"])} for row in broken]
-        found["broken rules"] = dg.MetadataValue.md(table_markdown(shown, ("rule", "failing", "observed")))
+        found["broken rules"] = dg.MetadataValue.md(table_markdown(broken, ("rule", "failing", "observed")))
+    if fingerprint:
+        found[FINGERPRINT] = dg.MetadataValue.text(fingerprint)
     return found
 
 

@@ -61,7 +61,8 @@ def report_metadata(lake: Lake, report: StageReport) -> dict[str, dg.MetadataVal
     """The numbers and the sample for one batch of a stage. Values from outside are escaped."""
     shown, batch = SHOWN[report.stage], report.batch
     sample = lake.query(
-        f'SELECT {", ".join(shown.columns)} FROM "{shown.table}" WHERE batch = ? ORDER BY ALL LIMIT {SAMPLE_ROWS}', [batch]
+        f'SELECT {", ".join(shown.columns)} FROM "{shown.table}" WHERE batch = ? ORDER BY ALL LIMIT {SAMPLE_ROWS}',
+        [batch],
     )
     counts = lake.query(f'SELECT count(*), count(*) FILTER (batch = ?) FROM "{shown.table}"', [batch])
     total, mine = counts.row(0)
@@ -94,7 +95,8 @@ def changed(report: StageReport) -> bool:
 def _counted(lake: Lake, batch: str, label: str, table: str, column: str) -> dict[str, dg.MetadataValue]:
     by: Any = f'"{column}"' if column else "''"
     rows = lake.query(
-        f'SELECT {by} AS what, count(*) FROM "{table}" WHERE batch = ? GROUP BY what ORDER BY count(*) DESC, what', [batch]
+        f'SELECT {by} AS what, count(*) FROM "{table}" WHERE batch = ? GROUP BY what ORDER BY count(*) DESC, what',
+        [batch],
     )
     if not column:
         return {label: dg.MetadataValue.int(sum(rows["count_star()"]))}

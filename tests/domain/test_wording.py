@@ -157,6 +157,12 @@ def test_equal_counts_are_one_count():
     assert wording.texts["n"] == wording.texts["m"]
 
 
+def test_terms_of_one_number_are_one_term():
+    """A sum names a number once."""
+    chain = program(Count("m", "chairs"), answer=Arith("z", (("n", 1), ("m", 2)), 1))
+    assert "The answer is 3 times N plus 1." in said(chain)
+
+
 def test_pronouns():
     """A pronoun stands for the only anchor of its sentence that fits; a group of people is never told from "them"."""
     last = Compare("t", "area", "larger", "q", "c")
@@ -257,7 +263,7 @@ SILENT: dict[str, Program] = {
         *(Compare(f"h{k}", "area", "larger", f"e{k}", f"f{k}") for k in (1, 2)),
         *(Pick(f"i{k}", f"g{k}", "n", k) for k in range(1, 5)),
         *(Pick(f"j{k}", f"h{k}", "n", k) for k in (1, 2)),
-        answer=Arith("z", tuple((f"i{k}", 1) for k in range(1, 5)) + (("j1", 1), ("j2", 1))),
+        answer=Arith("z", tuple((name, 1) for name in ("i1", "i2", "i3", "i4", "j1", "j2"))),
     ),
     "a factor of zero": program(answer=Arith("z", (("n", 0),), 3)),
     "a sum that starts with minus": program(answer=Arith("z", (("n", -2),), 3)),

@@ -57,9 +57,7 @@ def chain_margins(facts: Facts, chain: Chain, margins: Margins) -> list[Margin]:
     hop_of = {name: hop.number for hop in chain.hops for name in hop.grounds}
     measure = _Measure(facts, chain, Ruler(facts, margins))
     return [
-        Margin(hop_of.get(node.id, 0), node.id, *found)
-        for node in chain.program.nodes
-        for found in measure.node(node)
+        Margin(hop_of.get(node.id, 0), node.id, *found) for node in chain.program.nodes for found in measure.node(node)
     ]
 
 
@@ -137,7 +135,14 @@ class _Measure:
         if judged:
             item = min(judged, key=lambda i: abs(self._at(i, axis) - self._at(anchor, axis)))
             gap = abs(self._at(item, axis) - self._at(anchor, axis))
-            yield f"{_way(axis)} of the closest one", gap, self.ruler.reach[axis], "px", self._id(item), self._id(anchor)
+            yield (
+                f"{_way(axis)} of the closest one",
+                gap,
+                self.ruler.reach[axis],
+                "px",
+                self._id(item),
+                self._id(anchor),
+            )
 
     def _contact(self, node: Overlapping | Inside) -> Iterator[Found]:
         anchor = self._one(node.anchor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 
 from hopchain_assets.domain.english.nouns import plural, singular, speakable
 from hopchain_assets.domain.program import (
@@ -128,7 +129,7 @@ def _equal_nodes(program: Program) -> dict[str, Node]:
     first: dict[object, Node] = {}
     for node in program.nodes:
         renamed = _renamed(node, {name: same[name].id for name, _ in node.inputs()})
-        fields = tuple(getattr(renamed, item.name) for item in dataclasses.fields(node) if item.name != "id")
+        fields = tuple([getattr(renamed, name) for name in _field_names(type(node))])
         same[node.id] = first.setdefault((type(node), fields), renamed)
     return same
 
@@ -140,12 +141,17 @@ def _renamed(node: Node, names: dict[str, str]) -> Node:
     if isinstance(node, Arith):
         return dataclasses.replace(node, terms=tuple((names[name], times) for name, times in node.terms))
     changes: dict[str, str] = {}
-    for item in dataclasses.fields(node):
-        value = getattr(node, item.name)
-        literal = item.name == "right" and isinstance(node, Compare) and (node.attribute or node.to_middle)
-        if item.name in ("of", "anchor", "left", "right", "condition", "yes", "no") and not literal and value in names:
-            changes[item.name] = names[value]
+    for field in _field_names(type(node)):
+        value = getattr(node, field)
+        literal = field == "right" and isinstance(node, Compare) and (node.attribute or node.to_middle)
+        if field in ("of", "anchor", "left", "right", "condition", "yes", "no") and not literal and value in names:
+            changes[field] = names[value]
     return dataclasses.replace(node, **changes)
+
+
+@cache
+def _field_names(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(item.name for item in dataclasses.fields(kind) if item.name != "id")
 
 
 def _used(nodes: dict[str, Node], answer: str) -> list[Node]:

@@ -229,16 +229,14 @@ class _Writer:
             return self.naming.letters[operand]
         node = self.nodes[operand]
         if isinstance(node, Arith):
-            if len(node.terms) == 1 and node.terms[0][1] == 1 and not node.plus:
+            if not node.plus and list(_summed(node).values()) == [1]:
                 raise Unspeakable(f"node {node.id}: reckons nothing")
             return self._sum(node)
         raise Unspeakable(f"node {operand}: a number without a name")
 
     def _sum(self, node: Arith) -> str:
         words = ""
-        if len({name for name, _ in node.terms}) < len(node.terms):
-            raise Unspeakable(f"node {node.id}: adds the same number twice")
-        for name, times in node.terms:
+        for name, times in _summed(node).items():
             part = self.naming.letters.get(name)
             if part is None:
                 raise Unspeakable(f"node {node.id}: adds {name}, a number without a name")
@@ -250,6 +248,14 @@ class _Writer:
         if node.plus:
             words += f" {'plus' if node.plus > 0 else 'minus'} {_constant(abs(node.plus))}"
         return words
+
+
+def _summed(node: Arith) -> dict[str, float]:
+    """How many times each number is added in all."""
+    times: dict[str, float] = {}
+    for name, more in node.terms:
+        times[name] = times.get(name, 0) + more
+    return times
 
 
 def _place(node: Extreme) -> str:

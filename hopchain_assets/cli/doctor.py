@@ -1,0 +1,150 @@
+"""`hopchain doctor`: looks at this installation and says what to mend."""
+
+from __future__ import annotations
+
+import io
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+import duckdb
+from PIL import Image, ImageFont, features
+from rich.text import Text
+
+from hopchain_assets.cli.ending import EXIT_FAILED, one_sentence
+from hopchain_assets.cli.screen import command, count, load_settings, out, plain, plural, say, show, table
+from hopchain_assets.settings import Settings
+from hopchain_assets.stages.overview import figures
+from hopchain_assets.warehouse.connect import WarehouseError, attached
+from hopchain_assets.warehouse.lake import Lake
+
+PYTHONS = ((3, 11), (3, 13))
+PACKAGES = ("dagster", "dagster-webserver", "duckdb", "polars", "pyarrow", "great-expectations", "pillow", "numpy")
+EXTENSIONS = ("ducklake", "sqlite-scanner", "postgres-scanner", "httpfs")
+EXTRAS = ("torch", "vllm")
+LEAST_FREE_BYTES = 1_000_000_000
+
+
+class Ailment(Exception):
+    """Something to mend; the message says what to do."""
+
+
+@click.command()
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Check this installation. Ends with 0 when all is well, with 1 when something is to be mended."""
+    settings = load_settings()
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("python", _python),
+        ("packages", _packages),
+        ("duckdb extensions", _extensions),
+        ("home", _home),
+        ("warehouse", _warehouse),
+        ("dagster home", _dagster_home),
+        ("pictures and fonts", _pictures),
+        ("extras", _extras),
+    ]
+    rows = table("check", "", "found, or what to do")
+    sick = 0
+    for name, check in checks:
+        try:
+            found, style, mark = check(settings), "green", "ok"
+        except (Ailment, WarehouseError, OSError, duckdb.Error, metadata.PackageNotFoundError) as error:
+            found, style, mark = one_sentence(error), "bold red", "mend"
+            sick += 1
+        rows.add_row(name, Text(mark, style), plain(found))
+    show(out(), rows)
+    say(out(), f"{plural(sick, 'thing')} to mend." if sick else "All is well.")
+    if sick:
+        ctx.exit(EXIT_FAILED)
+
+
+def _python(_: Settings) -> str:
+    least, below = PYTHONS
+    if not least <= sys.version_info[:2] < below:
+        raise Ailment(
+            f"Python {platform.python_version()} was not tested: use {least[0]}.{least[1]} or later, "
+            f"below {below[0]}.{below[1]}"
+        )
+    return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+def _packages(_: Settings) -> str:
+    return ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError as error:
+        raise Ailment(f"{name} is not installed: run `make run` again") from error
+
+
+def _extensions(_: Settings) -> str:
+    wanted = _version("duckdb")
+    for name in EXTENSIONS:
+        found = _version(f"duckdb-extension-{name}")
+        if found != wanted:
+            raise Ailment(f"duckdb-extension-{name} is {found} and duckdb {wanted}: install equal versions")
+    with tempfile.TemporaryDirectory(prefix="hopchain-doctor-") as folder:
+        lake = Lake(f"sqlite:{folder}/catalog.sqlite", f"{folder}/data", Path(folder) / "locks")
+        lake.migrate()
+        with attached(lake.catalog, lake.data_path, read_only=True):
+            return f"{', '.join(EXTENSIONS)} {wanted}; a warehouse was made and opened"
+
+
+def _home(settings: Settings) -> str:
+    home = settings.home
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=home):
+        free = shutil.disk_usage(home).free
+    if free < LEAST_FREE_BYTES:
+        raise Ailment(f"{home} has only {free / 1e6:.0f} MB left: make room, or set HOPCHAIN_HOME to another disk")
+    return f"{home}, {free / 1e9:.0f} GB free"
+
+
+def _warehouse(settings: Settings) -> str:
+    lake = settings.line().lake
+    try:
+        sizes = figures(lake)
+    except WarehouseError as error:
+        if "there is no warehouse" not in str(error):
+            raise
+        return f"none yet at {lake.shown}: `{command('demo')}` makes one"
+    return (
+        f"{lake.shown}: {plural(sizes.images, 'picture')}, {count(sizes.certified)} chains, "
+        f"{count(sizes.verified)} verified"
+    )
+
+
+def _dagster_home(settings: Settings) -> str:
+    folder = settings.dagster_home
+    if not folder.exists():
+        return f"none yet at {folder}: the first run makes it"
+    with tempfile.TemporaryFile(dir=folder):
+        return str(folder)
+
+
+def _pictures(_: Settings) -> str:
+    missing = [name for name in ("jpg", "zlib", "webp", "freetype2") if not features.check(name)]
+    if missing:
+        raise Ailment(f"Pillow was built without {', '.join(missing)}: install its wheel with `make run`")
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 30, 30)).save(buffer, "JPEG")
+    Image.open(io.BytesIO(buffer.getvalue())).load()
+    font = ImageFont.load_default(size=20)
+    return f"JPEG, PNG and WebP; text in {' '.join(map(str, font.getname())) if hasattr(font, 'getname') else 'a plain font'}"
+
+
+def _extras(_: Settings) -> str:
+    """Nothing here needs them; people ask because the paper's method does."""
+    return (
+        "; ".join(f"{name} {_version(name) if find_spec(name) else 'not installed'}" for name in EXTRAS)
+        + " (not needed)"
+    )
