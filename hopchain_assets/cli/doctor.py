@@ -139,7 +139,9 @@ def _pictures(_: Settings) -> str:
     Image.new("RGB", (8, 8), (200, 30, 30)).save(buffer, "JPEG")
     Image.open(io.BytesIO(buffer.getvalue())).load()
     font = ImageFont.load_default(size=20)
-    return f"JPEG, PNG and WebP; text in {' '.join(map(str, font.getname())) if hasattr(font, 'getname') else 'a plain font'}"
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise Ailment("Pillow has no scalable font: install its wheel with `make run`")
+    return f"JPEG, PNG and WebP; text in {font.getname()[0]}"
 
 
 def _extras(_: Settings) -> str:

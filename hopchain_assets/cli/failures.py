@@ -1,4 +1,8 @@
-"""The errors of the last run, kept for `hopchain status`."""
+"""What the last run left open: its errors for `hopchain status`, its batches for the next run.
+
+A run whose rows are all in place may still owe a check or the list of shards: it was killed before, or the check
+failed. Nothing is pending then, so the batches are kept here until a run over them ends well.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-FILE = "last-errors.json"
+from hopchain_assets.cli.ending import Refusal
+
+FILE = "last-run.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +26,43 @@ class Failure:
     message: str
 
 
-def keep_failures(home: Path, failures: Sequence[Failure]) -> None:
-    """Puts the errors of a run in the place of the last run's; none are kept when it went well."""
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Batches that a run has not ended well with, and why."""
+
+    batches: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+def keep(home: Path, unfinished: Unfinished) -> None:
+    """Puts it in the place of what was kept before; nothing is kept where no batch is left."""
     path = home / FILE
-    if not failures:
+    if not unfinished.batches:
         path.unlink(missing_ok=True)
         return
+    home.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
-    partial.write_text(json.dumps([asdict(failure) for failure in failures], indent=2), encoding="utf-8")
+    partial.write_text(json.dumps(asdict(unfinished), indent=2), encoding="utf-8")
     partial.replace(path)
 
 
-def read_failures(home: Path) -> list[Failure]:
-    """The errors of the last run; none where it went well, or never was."""
+def kept(home: Path) -> Unfinished:
+    """What is kept.
+
+    Raises:
+        Refusal: when the file was changed by hand and cannot be read.
+    """
+    path = home / FILE
     try:
-        return [Failure(**row) for row in json.loads((home / FILE).read_text(encoding="utf-8"))]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Unfinished(tuple(found["batches"]), tuple(Failure(**row) for row in found["failures"]))
     except FileNotFoundError:
-        return []
+        return Unfinished()
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(f"{path} cannot be read: remove it") from error
+
+
+def settled(before: Unfinished, done: Sequence[str]) -> Unfinished:
+    """What is left of it when a run over these batches ended well."""
+    left = tuple(name for name in before.batches if name not in done)
+    return Unfinished(left, tuple(one for one in before.failures if one.batch in left or (left and not one.batch)))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
+from rich.progress import Progress
 
-from hopchain_assets.cli.ending import EXIT_FAILED, Refusal
-from hopchain_assets.cli.failures import Failure, keep_failures
+from hopchain_assets.cli.ending import EXIT_FAILED, Refusal, printable
+from hopchain_assets.cli.failures import Failure, Unfinished, keep, kept, settled
 from hopchain_assets.cli.screen import bars, command, load_settings, notes, out, plain, plural, say, show, table
 from hopchain_assets.cli.summary import contact_sheet, next_commands, summary
 from hopchain_assets.settings import Settings
@@ -19,7 +20,8 @@ from hopchain_assets.stages.overview import figures
 DEMO_SCENES = 48
 DEMO_SEED = 7
 
-Tell = Callable[[str, str, int, int], None]
+SHOWN_IDS = 5
+LONGEST_MESSAGE = 400
 
 
 @click.command()
@@ -35,14 +37,14 @@ def run(chosen: tuple[str, ...]) -> None:
 @click.command()
 def demo() -> None:
     """Render 48 sample scenes with known truth and run the whole line on them."""
-    from hopchain_assets.cli.sources import read, render, report, take_in  # noqa: PLC0415
+    from hopchain_assets.cli.sources import read, render, report, take_in
 
     settings = load_settings()
     annotations = render(settings, DEMO_SCENES, DEMO_SEED)
     imported = read(annotations.parent / "images", annotations, exhaustive=False)
     taken = take_in(settings, imported)
     if taken.new or taken.sealed.changed:
-        report(settings, imported, taken)
+        report(imported, taken)
     else:
         say(out(), f"The {DEMO_SCENES} sample scenes are there already: {annotations.parent}")
     run_line(settings, ())
@@ -56,7 +58,7 @@ def run_line(settings: Settings, chosen: Sequence[str]) -> None:
     """
     line = settings.line()
     line.lake.migrate()
-    waiting = _pending(line, chosen)
+    waiting = _pending(line, chosen, kept(settings.home))
     if waiting is None:
         say(out(), f"There are no pictures yet. Import some: {command('demo')}, or {command('import-coco --help')}.")
         return
@@ -67,8 +69,8 @@ def run_line(settings: Settings, chosen: Sequence[str]) -> None:
     _conclude(settings, line, bool(waiting))
 
 
-def _pending(line: Line, chosen: Sequence[str]) -> list[str] | None:
-    """Batches with something pending; None where nothing was ever imported."""
+def _pending(line: Line, chosen: Sequence[str], left: Unfinished) -> list[str] | None:
+    """Batches with something pending, or left open by the last run; None where nothing was ever imported."""
     counts = line.pending()
     unknown = [name for name in chosen if name not in counts]
     if unknown:
@@ -76,38 +78,92 @@ def _pending(line: Line, chosen: Sequence[str]) -> list[str] | None:
         raise Refusal(f"there is no batch {unknown[0]!r}: {known}")
     if not counts:
         return None
-    return [name for name, stages in counts.items() if any(stages.values()) and (not chosen or name in chosen)]
+    open_ones = [name for name, stages in counts.items() if any(stages.values()) or name in left.batches]
+    return [name for name in open_ones if not chosen or name in chosen]
 
 
 def _launch(settings: Settings, batches: Sequence[str]) -> None:
-    with _watched(batches) as tell:
-        from hopchain_assets.defs.launch import launch  # noqa: PLC0415
+    """Runs the batches; what is not done well is kept for the next run and for `hopchain status`.
 
-        launched = launch(settings, batches, tell)
-    keep_failures(settings.home, [])
-    if not launched.success:
-        raise Refusal("failed", EXIT_FAILED)
+    Raises:
+        Refusal: when a step or a check failed.
+    """
+    before = kept(settings.home)
+    others = settled(before, batches)
+    begun = Failure(_now(), "", "", "a run has begun and not ended: it is still at work, or it was stopped")
+    keep(settings.home, Unfinished((*others.batches, *batches), (*others.failures, begun)))
+    with watched(batches) as watch:
+        # Dagster takes a second to import, which the other commands need not wait for
+        from hopchain_assets.defs.launch import launch
+
+        launched = launch(settings, batches, watch.tell)
+    failed = [Failure(_now(), stage, watch.last.get(stage, ""), printable(why)) for stage, why in launched.failures]
+    failed += [
+        Failure(_now(), check.asset, check.batch, _check_words(check.check, check.summary, check.failing_ids))
+        for check in launched.failed_checks
+    ]
+    if launched.success and not failed:
+        keep(settings.home, others)
+        return
+    keep(settings.home, Unfinished((*others.batches, *batches), (*others.failures, *failed)))
+    _tell_failures(failed)
+    raise Refusal(
+        f"the run failed; mend that and run `{command('run')}` again, which goes on from here, "
+        f"or see run {launched.run_id[:8]} in `{command('ui')}`",
+        EXIT_FAILED,
+    )
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _check_words(check: str, summary: str, ids: Sequence[str]) -> str:
+    some = ", ".join(ids[:SHOWN_IDS]) + (", ..." if len(ids) > SHOWN_IDS else "")
+    return printable(f"{check}: {summary}" + (f" ({some})" if some else ""))
+
+
+def _tell_failures(failures: Sequence[Failure]) -> None:
+    rows = table("failed", "batch", "what")
+    for failure in failures:
+        what = (
+            failure.message if len(failure.message) <= LONGEST_MESSAGE else failure.message[: LONGEST_MESSAGE - 1] + "…"
+        )
+        rows.add_row(plain(failure.stage), plain(failure.batch), plain(what))
+    show(notes(), rows)
+
+
+class Watch:
+    """Two bars on a terminal, the whole and the stage at work; a line for each stage and batch elsewhere."""
+
+    def __init__(self, batches: Sequence[str], progress: Progress) -> None:
+        self.last: dict[str, str] = {}
+        self._place = {name: number for number, name in enumerate(batches)}
+        self._progress = progress
+        whole = plural(len(batches), "batch", "batches")
+        self._whole = progress.add_task(whole, total=len(STAGES) * len(batches))
+        self._current = progress.add_task("starting Dagster", total=None)
+
+    def tell(self, stage: str, batch: str, done: int, of: int) -> None:
+        """Shows how far a stage is with a batch."""
+        if self.last.get(stage) != batch:
+            self._progress.reset(self._current)
+        self.last[stage] = batch
+        # Dagster does a stage on all batches before the next stage
+        before = STAGES.index(stage) * len(self._place) + self._place.get(batch, 0)
+        self._progress.update(self._whole, completed=before + done // max(of, 1))
+        # what follows the last picture, storing and checking, cannot be counted
+        words = f"{stage} {batch}" if done < of else f"{stage}: storing, checking"
+        self._progress.update(self._current, description=words, completed=done, total=of if done < of else None)
+        if self._progress.disable and done == of:
+            say(notes(), f"{stage} {batch}: {done} of {of}")
 
 
 @contextmanager
-def _watched(batches: Sequence[str]) -> Iterator[Tell]:
-    """Two bars on a terminal, the whole and the stage at work; a line for each stage elsewhere."""
-    console = notes()
-    place = {name: number for number, name in enumerate(batches)}
-    steps = len(STAGES) * len(batches)
+def watched(batches: Sequence[str]) -> Iterator[Watch]:
+    """Shows the progress of a run while the block runs."""
     with bars() as progress:
-        whole = progress.add_task(f"{plural(len(batches), 'batch', 'batches')}", total=steps)
-        current = progress.add_task("starting Dagster", total=None)
-
-        def tell(stage: str, batch: str, done: int, of: int) -> None:
-            # Dagster does a stage on all batches before the next stage
-            at = STAGES.index(stage) * len(batches) + place.get(batch, 0)
-            progress.update(whole, completed=at + done / max(of, 1))
-            progress.update(current, description=f"{stage} {batch}", completed=done, total=of)
-            if progress.disable and done == of:
-                say(console, f"{stage} {batch}: {done} of {of}")
-
-        yield tell
+        yield Watch(batches, progress)
 
 
 def _conclude(settings: Settings, line: Line, changed: bool) -> None:

@@ -59,7 +59,9 @@ def scenes(number: int, seed: int, folder: Path | None, imports: bool) -> None:
     say(out(), f"{plural(number, 'scene')} of series {seed} in {annotations.parent}")
     if imports:
         imported = read(annotations.parent / "images", annotations, exhaustive=False)
-        report(settings, imported, take_in(settings, imported))
+        taken = take_in(settings, imported)
+        report(imported, taken)
+        _what_next(taken)
 
 
 @click.command("import-coco")
@@ -81,7 +83,9 @@ def import_coco(images: Path, annotations: Path, exhaustive: bool) -> None:
         name, reason = imported.left_out[0] if imported.left_out else ("", "")
         why = f"; the first, {name}: {reason}" if name else ""
         raise Refusal(f"{annotations} gives no picture that could be used{why}")
-    report(settings, imported, take_in(settings, imported))
+    taken = take_in(settings, imported)
+    report(imported, taken)
+    _what_next(taken)
 
 
 def render(settings: Settings, number: int, seed: int, folder: Path | None = None) -> Path:
@@ -118,8 +122,8 @@ def take_in(settings: Settings, imported: Imported) -> TakenIn:
     return TakenIn(len({m.content_sha256 for m in imported.members}) - sealed.known, sealed, audits)
 
 
-def report(settings: Settings, imported: Imported, taken: TakenIn) -> None:
-    """Says what came in, what was left out and why, and what to run next."""
+def report(imported: Imported, taken: TakenIn) -> None:
+    """Says what came in, and what was left out and why."""
     console = out()
     sealed = taken.sealed
     parts = [f"{count(taken.new)} new", f"{count(sealed.known)} known before"]
@@ -136,7 +140,10 @@ def report(settings: Settings, imported: Imported, taken: TakenIn) -> None:
         say(console, f"Recorded for {pairs} that all are marked.")
     if imported.left_out:
         _left_out(imported)
-    if sealed.new or sealed.changed or taken.audits:
+
+
+def _what_next(taken: TakenIn) -> None:
+    if taken.sealed.new or taken.sealed.changed or taken.audits:
         say(notes(), f"Next: {command('run')}")
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 from rich.table import Table
 
-from hopchain_assets.cli.failures import read_failures
+from hopchain_assets.cli.failures import kept
 from hopchain_assets.cli.screen import count, load_settings, out, plain, plural, say, show, table
 from hopchain_assets.stages.entries import file_name
 from hopchain_assets.stages.overview import StageCount, figures, quarantined, stage_counts
@@ -22,7 +22,7 @@ def status(form: str) -> None:
     settings = load_settings()
     line = settings.line()
     stages, sizes, aside = stage_counts(line), figures(line.lake), quarantined(line.lake)
-    failures = read_failures(settings.home)
+    failures = kept(settings.home).failures
     if form == "json":
         told = {
             "stages": [asdict(stage) for stage in stages],

@@ -63,7 +63,7 @@ def contact_sheet(settings: Settings, line: Line, sizes: Figures, changed: bool)
 def next_commands(line: Line, sizes: Figures) -> list[str]:
     """Three commands that show the most of what there is."""
     shown = chain_ids(line, "verified", 1) or chain_ids(line, "waiting", 1)
-    losses = 'query "SELECT rule, count(*) AS n FROM rejected_chains GROUP BY rule ORDER BY n DESC"'
+    losses = 'query "SELECT rule, count(*) FROM rejected_chains GROUP BY ALL"'
     tries = [f"explain {shown[0][:8]}"] if shown else ["status"]
     tries.append("audit" if sizes.waiting.get(NOT_AUDITED) else losses)
     return [command(words) for words in (*tries, "ui")]

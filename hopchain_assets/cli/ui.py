@@ -12,6 +12,8 @@ import click
 
 from hopchain_assets.cli.ending import EXIT_FAILED, Refusal
 from hopchain_assets.cli.screen import load_settings, notes, say
+from hopchain_assets.settings import Settings
+from hopchain_assets.warehouse.landing import batches
 
 LOOPBACK = "127.0.0.1"
 WORKSPACE = "workspace.yaml"
@@ -23,11 +25,10 @@ def ui(port: int) -> None:
     """Open Dagster's web interface on this machine; Ctrl-C ends it."""
     settings = load_settings()
     project = _project()
-    settings.line().lake.migrate()
-    prepare = _prepared_home()
-    prepare(settings)
     if not _free(port):
         raise Refusal(f"port {port} of {LOOPBACK} is in use: choose another one with --port")
+    settings.line().lake.migrate()
+    _prepare(settings)
     program = Path(sys.executable).parent / "dagster"
     call = [str(program), "dev", "-w", str(project / WORKSPACE), "-h", LOOPBACK, "-p", str(port)]
     # the web server's processes start anywhere, so the home is given as a whole path
@@ -42,3 +43,35 @@ def ui(port: int) -> None:
             return
     if code:
         raise Refusal(f"dagster dev ended with code {code}; its own lines above say why", EXIT_FAILED)
+
+
+def _project() -> Path:
+    """The folder that holds workspace.yaml: the current one, or that of an editable installation.
+
+    Raises:
+        Refusal: when there is none.
+    """
+    for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
+        if (folder / WORKSPACE).is_file():
+            return folder
+    raise Refusal(f"there is no {WORKSPACE} here: run this command in the project's folder")
+
+
+def _free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # as the server will do it: a port that was left a second ago is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _prepare(settings: Settings) -> None:
+    """Makes Dagster's home, and tells it of the batches, so that they can be chosen in the interface."""
+    from hopchain_assets.defs.launch import open_instance
+    from hopchain_assets.defs.partitions import sync_partitions
+
+    with open_instance(settings) as instance:
+        sync_partitions(instance, batches(settings.line().lake))

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.instance.ref import InstanceRef
 
 from hopchain_assets.defs.build import build_definitions
@@ -23,7 +24,9 @@ LOCATION = "hopchain_assets"
 _PLACE = {".dagster/repository": f"__repository__@{LOCATION}", "dagster/code_location": LOCATION}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 # Dagster would put its own files in the place of stdout and stderr, and no terminal could be drawn on
-_UNREDIRECTED = {"compute_logs": {"module": "dagster", "class": "NoOpComputeLogManager"}}
+_UNREDIRECTED = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +113,19 @@ def _tell(launched: Launched, result: dg.ExecuteInProcessResult) -> None:
     launched.run_ids.append(result.run_id)
     launched.success &= result.success
     failures = [failure for event in result.all_events if (failure := _failure(event))]
-    launched.failures += [(step, message) for step, message in failures if step] or failures
-    launched.failed_checks += [_failed(seen) for seen in result.get_asset_check_evaluations() if not seen.passed]
+    checks = [_failed(seen) for seen in result.get_asset_check_evaluations() if not seen.passed]
+    # of a range there is one evaluation for each batch, and one for all that repeats them
+    launched.failed_checks += [check for check in checks if check.batch] or checks
+    steps = [(step, message) for step, message in failures if step]
+    launched.failures += steps or ([] if checks else failures)
 
 
 def _failure(event: dg.DagsterEvent) -> tuple[str, str] | None:
-    """The step and what went wrong in it; a step of "" stands for the run itself."""
+    """The step and what went wrong in it, unless it is a check that did not pass; "" stands for the run itself."""
     if event.is_step_failure:
         error = event.step_failure_data.error
+        if error and error.cls_name == DagsterAssetCheckFailedError.__name__:
+            return None
     elif event.is_job_failure:
         error = event.job_failure_data.error
     else:

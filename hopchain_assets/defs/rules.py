@@ -81,7 +81,7 @@ def _examples(folder: str, paths: Sequence[str]) -> pl.DataFrame:
     rows: list[dict[str, str]] = []
     for path in paths:
         with fsspec.open(f"{folder.rstrip('/')}/{path}", "rb") as file:
-            table = pq.read_table(file, columns=list(_SHARD_COLUMNS.values())).flatten()
+            table = pq.ParquetFile(file).read(columns=list(_SHARD_COLUMNS.values())).flatten()
         rows += table.to_pylist()
     named = [{name: row[column] for name, column in _SHARD_COLUMNS.items()} for row in rows]
     return pl.DataFrame(named, schema=dict.fromkeys(_SHARD_COLUMNS, pl.String))

@@ -54,31 +54,52 @@ class World:
 
     def __init__(
         self,
-        instances: Sequence[Instance],
-        width: float,
-        height: float,
+        size: tuple[float, float],
+        ids: Sequence[str],
+        category: Sequence[str],
+        cx: Sequence[float],
+        cy: Sequence[float],
+        area: Sequence[float],
+        attributes: Sequence[Mapping[str, str]],
         pairs: Mapping[tuple[str, str], Pair] | None = None,
         perceptions: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
-        self.width, self.height = width, height
-        self.ids = [item.instance_id for item in instances]
-        self.category = [item.category for item in instances]
-        self.cx = [item.cx for item in instances]
-        self.cy = [item.cy for item in instances]
-        self.area = [item.area for item in instances]
-        self.attributes = [item.attributes for item in instances]
-        self.pairs = pairs or {}
+        self.width, self.height = size
+        self.ids, self.category, self.attributes = ids, category, attributes
+        self.cx, self.cy, self.area = cx, cy, area
+        self.pairs = {} if pairs is None else pairs
         self.perceptions = perceptions or {}
         self._members: dict[str, int] = {}
-        for position, category in enumerate(self.category):
-            self._members[category] = self._members.get(category, 0) | 1 << position
+        for position, name in enumerate(category):
+            self._members[name] = self._members.get(name, 0) | 1 << position
         self._sides: dict[tuple[str, int], int] = {}
         self._orders: dict[object, list[tuple[float, int]]] = {}
 
     @classmethod
     def of(cls, facts: Facts) -> World:
         """The world as the facts have it."""
-        return cls(facts.instances, facts.width, facts.height, facts.pairs, facts.perceptions)
+        return cls.of_instances(facts.instances, (facts.width, facts.height), facts.pairs, facts.perceptions)
+
+    @classmethod
+    def of_instances(
+        cls,
+        instances: Sequence[Instance],
+        size: tuple[float, float],
+        pairs: Mapping[tuple[str, str], Pair],
+        perceptions: Mapping[tuple[str, str], str],
+    ) -> World:
+        """A world of these instances."""
+        return cls(
+            size,
+            [item.instance_id for item in instances],
+            [item.category for item in instances],
+            [item.cx for item in instances],
+            [item.cy for item in instances],
+            [item.area for item in instances],
+            [item.attributes for item in instances],
+            pairs,
+            perceptions,
+        )
 
     def members(self, category: str) -> int:
         """The set of a category's instances."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import duckdb
@@ -12,11 +12,12 @@ import polars as pl
 from hopchain_assets.domain.certify import Certifier, CertifierSettings
 from hopchain_assets.domain.composer import GENERATOR, ComposerSettings, compose
 from hopchain_assets.domain.countable import CountLimits
-from hopchain_assets.domain.records import Chain, Facts, Finding
+from hopchain_assets.domain.records import Chain, Facts, Finding, digest
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.stages.facts import chain_row, read_facts
 from hopchain_assets.warehouse.done import StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
+from hopchain_assets.warehouse.landing import complete_categories
 
 CODE = 1
 
@@ -46,18 +47,21 @@ class HopChains:
         return stage_version("hop_chains", CODE, self.settings)
 
     def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
-        """Pictures with instances."""
-        return upstream(connection, ["categories", "instance_masks"], batch)
+        """Pictures with instances; which of their categories are complete is part of the hash."""
+        complete = complete_categories(connection, batch)
+        ready = upstream(connection, ["categories", "instance_masks"], batch)
+        return {name: digest(value, *sorted(complete.get(name, ()))) for name, value in ready.items()}
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
         """Certified chains and rejected proposals of each picture."""
         with self.lake.open() as connection:
             facts = read_facts(connection, batch, self.settings.limits, inputs)
+            complete = complete_categories(connection, batch)
         chains: list[dict[str, Any]] = []
         rejected: list[dict[str, Any]] = []
         outcomes: dict[str, str] = {}
         for number, name in enumerate(inputs, start=1):
-            certified, refused = certified_chains(facts[name], self.settings)
+            certified, refused = certified_chains(facts[name], self.settings, complete.get(name, frozenset()))
             chains += [chain_row(chain) for chain in certified]
             rejected += [_rejected_row(chain, finding) for chain, finding in refused]
             rejected += [_unused_row(name, category, why) for category, why in sorted(facts[name].uncountable.items())]
@@ -67,16 +71,19 @@ class HopChains:
         return Work({table: frame for table, frame in frames.items() if frame.height}, outcomes)
 
 
-def certified_chains(facts: Facts, settings: ChainSettings) -> tuple[list[Chain], list[tuple[Chain, Finding]]]:
+def certified_chains(
+    facts: Facts, settings: ChainSettings, complete: Collection[str] = ()
+) -> tuple[list[Chain], list[tuple[Chain, Finding]]]:
     """Up to `per_picture` certified chains of a picture, and what was rejected on the way.
 
-    No skeleton gives more than a third of a picture's chains, so that they differ.
+    Chains over `complete` categories alone come first: only they can be verified without people. No skeleton
+    gives more than a third of a picture's chains, so that they differ.
     """
     certifier = Certifier(facts, settings.certifier)
     most = max(1, settings.per_picture // 3)
     certified: list[Chain] = []
     rejected: list[tuple[Chain, Finding]] = []
-    for chain in compose(facts, settings.composer):
+    for chain in _proposals(facts, settings, complete):
         if sum(other.skeleton == chain.skeleton for other in certified) >= most:
             continue
         finding = certifier.certify(chain)
@@ -87,6 +94,14 @@ def certified_chains(facts: Facts, settings: ChainSettings) -> tuple[list[Chain]
         if len(certified) == settings.per_picture:
             break
     return certified, rejected
+
+
+def _proposals(facts: Facts, settings: ChainSettings, complete: Collection[str]) -> Iterator[Chain]:
+    present = {item.category for item in facts.instances}
+    if complete and present - set(complete):
+        closed = dict.fromkeys(present - set(complete), "nobody says that all are marked")
+        yield from compose(replace(facts, uncountable={**closed, **facts.uncountable}), settings.composer)
+    yield from compose(facts, settings.composer)
 
 
 def _rejected_row(chain: Chain, finding: Finding) -> dict[str, Any]:

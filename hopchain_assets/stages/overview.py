@@ -23,7 +23,7 @@ class StageCount:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sizes of the tables. `made` are all chains that were proposed, `certified` those that passed every rule.
+    """Sizes of the tables; `certified` are the chains that passed every rule.
 
     `rejected` maps a rule to proposals, `unused` a rule to categories of a picture that no question may be about,
     `waiting` a reason to certified chains, `examples` a split to rows of the shards.
@@ -34,7 +34,6 @@ class Figures:
     images: int
     quarantined: int
     instances: int
-    made: int
     certified: int
     verified: int
     shards: int
@@ -43,6 +42,11 @@ class Figures:
     unused: Mapping[str, int]
     waiting: Mapping[str, int]
     examples: Mapping[str, int]
+
+    @property
+    def made(self) -> int:
+        """All chains that were proposed."""
+        return self.certified + sum(self.rejected.values())
 
 
 def stage_counts(line: Line) -> list[StageCount]:
@@ -66,11 +70,16 @@ def stage_counts(line: Line) -> list[StageCount]:
 def figures(lake: Lake) -> Figures:
     """Counts over the whole warehouse, of one snapshot."""
     with lake.open() as connection:
-        row = connection.execute(_SIZES).fetchone()
-        assert row is not None
-        groups = {name: dict(connection.execute(sql).fetchall()) for name, sql in _GROUPS.items()}
-    numbers = [int(value) for value in row]
-    return Figures(*numbers, **groups)
+        connection.execute("BEGIN")
+        sizes = {name: int(connection.execute(sql).fetchall()[0][0]) for name, sql in _SIZES.items()}
+        groups = {name: dict[str, int](connection.execute(sql).fetchall()) for name, sql in _GROUPS.items()}
+    return Figures(
+        **sizes,
+        rejected=groups["rejected"],
+        unused=groups["unused"],
+        waiting=groups["waiting"],
+        examples=groups["examples"],
+    )
 
 
 def quarantined(lake: Lake, most: int = 20) -> list[tuple[str, str, str]]:
@@ -80,21 +89,21 @@ def quarantined(lake: Lake, most: int = 20) -> list[tuple[str, str, str]]:
 
 _NOTHING = "SELECT count(*) FROM stage_done WHERE stage = ? AND stage_version = ? AND outcome = 'nothing'"
 _QUARANTINED = 'SELECT source_uri, reason, detail FROM quarantine ORDER BY "at" DESC, source_uri LIMIT ?'
-_SIZES = """
-SELECT (SELECT count(DISTINCT batch) FROM batch_members),
-       (SELECT count(*) FROM batch_members),
-       (SELECT count(*) FROM images),
-       (SELECT count(*) FROM quarantine),
-       (SELECT count(*) FROM instances),
-       (SELECT count(*) FROM hop_chains) + (SELECT count(*) FROM rejected_chains WHERE question IS NOT NULL),
-       (SELECT count(*) FROM hop_chains),
-       (SELECT count(*) FROM verified_set),
-       (SELECT count(*) FROM shards),
-       (SELECT coalesce(sum(byte_size), 0) FROM shards)
-"""
+_SIZES = {
+    "batches": "SELECT count(DISTINCT batch) FROM batch_members",
+    "landed": "SELECT count(*) FROM batch_members",
+    "images": "SELECT count(*) FROM images",
+    "quarantined": "SELECT count(*) FROM quarantine",
+    "instances": "SELECT count(*) FROM instances",
+    "certified": "SELECT count(*) FROM hop_chains",
+    "verified": "SELECT count(*) FROM verified_set",
+    "shards": "SELECT count(*) FROM shards",
+    "shard_bytes": "SELECT coalesce(sum(byte_size), 0) FROM shards",
+}
+_COUNTED = "GROUP BY 1 ORDER BY n DESC, 1"
 _GROUPS = {
-    "rejected": "SELECT rule, count(*) AS n FROM rejected_chains WHERE question IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1",
-    "unused": "SELECT rule, count(*) AS n FROM rejected_chains WHERE question IS NULL GROUP BY 1 ORDER BY n DESC, 1",
-    "waiting": "SELECT reason, count(*) AS n FROM waiting_chains GROUP BY 1 ORDER BY n DESC, 1",
-    "examples": "SELECT split, count(*) FROM shard_examples GROUP BY 1 ORDER BY 1",
+    "rejected": f"SELECT rule, count(*) AS n FROM rejected_chains WHERE question IS NOT NULL {_COUNTED}",
+    "unused": f"SELECT rule, count(*) AS n FROM rejected_chains WHERE question IS NULL {_COUNTED}",
+    "waiting": f"SELECT reason, count(*) AS n FROM waiting_chains {_COUNTED}",
+    "examples": f"SELECT split, count(*) AS n FROM shard_examples {_COUNTED}",
 }

@@ -115,6 +115,15 @@ def current_audits(connection: duckdb.DuckDBPyConnection, batch: str | None = No
     ).pl()
 
 
+def complete_categories(connection: duckdb.DuckDBPyConnection, batch: str) -> dict[str, frozenset[str]]:
+    """By picture, the categories of which somebody says that all instances are marked."""
+    found: dict[str, set[str]] = {}
+    for image_id, category, exhaustive, _ in current_audits(connection, batch).iter_rows():
+        if exhaustive:
+            found.setdefault(image_id, set()).add(category)
+    return {name: frozenset(categories) for name, categories in found.items()}
+
+
 def _insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, Landed]]) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     frame = pl.DataFrame(

@@ -298,6 +298,43 @@ def test_duplicate() -> None:
 
 
 @pytest.mark.parametrize(
+    ("left", "right"),
+    [("b", "a"), ("a", "middle")],
+)
+def test_self_answered_condition(left: str, right: str) -> None:
+    """Taken to the right of the leftmost person: where the chair is to them, and in which half they are, is told."""
+    told = program(
+        "z",
+        *NODES[:7],
+        {"id": "h", "op": "compare", "by": "position", "relation": "left", "left": left, "right": right},
+        {"id": "e", "op": "compare", "by": "position", "relation": "above", "left": "b", "right": "middle"},
+        {"id": "u", "op": "pick", "condition": "h", "yes": 4, "no": 9},
+        {"id": "v", "op": "pick", "condition": "e", "yes": 40, "no": 70},
+        {"id": "z", "op": "arith", "terms": [["n", 2], ["u", 1], ["v", 1]], "plus": 0},
+    )
+    facts = picture(*PEOPLE, *moved(CHAIRS, 0, 0, -30), *BOTTLES)
+    findings = list(Certifier(facts).findings(stated(told, facts, question="?")))
+    assert [f.rule for f in findings][:1] == ["self_answered"]
+
+
+def test_self_answered_count() -> None:
+    """Right of the second from the right there is one, in any picture."""
+    told = program(
+        "z",
+        *NODES[:1],
+        {"id": "a", "op": "extreme", "of": "p", "axis": "right", "rank": 2},
+        {"id": "q", "op": "side", "of": "p", "side": "right", "anchor": "a"},
+        {"id": "n", "op": "count", "of": "q"},
+        NODES[7],
+        {"id": "b", "op": "nearest", "of": "o", "anchor": "a"},
+        {"id": "h", "op": "compare", "by": "position", "relation": "left", "left": "b", "right": "middle"},
+        *NODES[10:],
+    )
+    findings = list(Certifier(SCENE).findings(stated(told, SCENE)))
+    assert "self_answered" in {f.rule for f in findings}
+
+
+@pytest.mark.parametrize(
     "words",
     [
         "Look at the bounding box of the chair.",
@@ -383,5 +420,5 @@ def test_robust() -> None:
 def test_every_rule_has_a_test() -> None:
     """No rule can be added without a planted fault here."""
     tested = {name.removeprefix("test_").split("_")[0] for name in globals() if name.startswith("test_")}
-    aliases = {"unique": "unique_reference"}
+    aliases = {"unique": "unique_reference", "self": "self_answered"}
     assert set(RULES) <= {aliases.get(name, name) for name in tested}

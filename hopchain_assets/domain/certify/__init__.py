@@ -15,6 +15,7 @@ from hopchain_assets.domain.certify.decisive import Decisions
 from hopchain_assets.domain.certify.margins import Margins, Ruler
 from hopchain_assets.domain.certify.necessary import Necessity
 from hopchain_assets.domain.certify.robust import Disturbance, disturbed_worlds, robust
+from hopchain_assets.domain.certify.self_answered import Scattered, self_answered
 from hopchain_assets.domain.certify.structure import Structure, chained, kinds
 from hopchain_assets.domain.english.reading import read_question
 from hopchain_assets.domain.interpreter import Plan, Value, World, members_of
@@ -31,6 +32,7 @@ RULES = (
     "decisive",
     "necessary",
     "duplicate",
+    "self_answered",
     "leakage",
     "bound",
     "robust",
@@ -63,6 +65,7 @@ class Certifier:
         self.world = World.of(facts)
         self.ruler = Ruler(facts, self.settings.margins)
         self.categories = {item.category for item in facts.instances}
+        self.scattered = Scattered(facts, self.settings.seed)
         self._twins: list[World] | None = None
         self._questions: set[str] = set()
         self._programs: set[str] = set()
@@ -108,6 +111,7 @@ class Certifier:
         answer = float(chain.answer)
         yield lambda: self._duplicate(chain)
         yield Necessity(structure, plan, self.world, values, answer).findings
+        yield lambda: self_answered(structure, plan, self.scattered)
         yield lambda: words.leakage(chain.question, self.categories)
         yield lambda: words.bound(chain.question, plan.program, self.facts, self.settings.seed, self.read)
         yield lambda: robust(plan, answer, self._disturbed())

@@ -31,7 +31,9 @@ def disturbed_worlds(facts: Facts, seed: int, disturbance: Disturbance) -> list[
         chosen = [options[number] if number < 2 else random.choice(options) for options in variants]
         moved = [_moved(option, random, facts, disturbance.shift) for option in chosen]
         items = [option.instance for option in moved]
-        worlds.append(World(items, facts.width, facts.height, _Pairs(facts.pairs, moved), facts.perceptions))
+        worlds.append(
+            World.of_instances(items, (facts.width, facts.height), _Pairs(facts.pairs, moved), facts.perceptions)
+        )
     return worlds
 
 

@@ -153,7 +153,7 @@ def _world(facts: Facts, random: Random) -> World:
         for (name, predicate), value in facts.perceptions.items()
         if name == item.instance_id
     }
-    return World(made, facts.width, facts.height, _relations(made, random), perceptions)
+    return World.of_instances(made, (facts.width, facts.height), _relations(made, random), perceptions)
 
 
 def _present(items: Sequence[Instance], random: Random) -> list[Instance]:

@@ -13,7 +13,7 @@ from random import Random
 from typing import TypeVar
 
 from hopchain_assets.domain.composer.draft import Draft
-from hopchain_assets.domain.composer.sights import Counted, Found, Sighting, Sights
+from hopchain_assets.domain.composer.sights import ABOUT, Counted, Found, Sighting, Sights
 from hopchain_assets.domain.composer.skeletons import SKELETONS
 from hopchain_assets.domain.english.wording import Unspeakable
 from hopchain_assets.domain.interpreter import World
@@ -74,7 +74,7 @@ class _Attempt:
         self.sights, self.roots, self.world, self.random = sights, roots, world, random
         self.draft = Draft(sights.facts)
         self.instance: dict[str, int] = {}
-        self.rival: dict[str, int] = {}
+        self.move: dict[str, Found] = {}
         self.node: dict[str, str] = {}
         self.answer = ""
 
@@ -101,7 +101,7 @@ class _Attempt:
     def _step(self, start: str, slot: str) -> None:
         visited = set(self.instance.values())
         options = [move for move in self.sights.steps(self.instance[start]) if move.instance not in visited]
-        astray = self.sights.step_targets(self.rival[start])
+        astray = self.sights.step_targets(self.move[start].rival)
         options = _preferred(options, lambda move: astray.get(move.way) != move.instance)
         self._keep(slot, self._choose(self._one_a_category(options)), self.node[start])
 
@@ -112,12 +112,12 @@ class _Attempt:
         return [move for move in options if move.group.category == category]
 
     def _keep(self, slot: str, move: Found, anchor: str | None) -> None:
-        self.instance[slot], self.rival[slot] = move.instance, move.rival
+        self.instance[slot], self.move[slot] = move.instance, move
         self.node[slot] = self.draft.find(move, anchor)
 
     def _counted(self, at: str) -> Counted:
         wanted = self.random.choices(range(len(COUNT_WEIGHTS)), COUNT_WEIGHTS)[0]
-        astray = self.sights.count_results(self.rival[at])
+        astray = self.sights.count_results(self.move[at].rival)
         options = _preferred(
             self.sights.counts(self.instance[at]), lambda move: astray.get(move.way) != len(move.members)
         )
@@ -135,12 +135,15 @@ class _Attempt:
         self.node[number] = self.draft.read(self.node[at], attribute, value)
 
     def _alone(self, one: str, target: str, *numbers: str) -> None:
-        astray = self.sights.alone(self.rival[one])
-        seen = self._turning_out(_preferred(self.sights.alone(self.instance[one]), lambda sight: sight not in astray))
+        told, astray = self.move[one].tells, self.sights.alone(self.move[one].rival)
+        options = [sight for sight in self.sights.alone(self.instance[one]) if sight.about not in told]
+        seen = self._turning_out(_preferred(options, lambda sight: sight not in astray))
         self._branch(self.draft.judge(seen, self.node[one], None), target, numbers)
 
     def _between(self, one: str, other: str, target: str, *numbers: str) -> None:
-        seen = self._turning_out(self.sights.between(self.instance[one], self.instance[other]))
+        told = self.move[one].tells | self.move[other].tells | {ABOUT.get(self.move[other].side or "", "")}
+        options = self.sights.between(self.instance[one], self.instance[other])
+        seen = self._turning_out([sight for sight in options if sight.about not in told])
         self._branch(self.draft.judge(seen, self.node[one], self.node[other]), target, numbers)
 
     def _turning_out(self, options: Sequence[Sighting]) -> Sighting:

@@ -17,6 +17,7 @@ from hopchain_assets.domain.records import Facts
 
 SIDES: Sequence[Side] = ("left", "right", "above", "below")
 ALONG: Sequence[tuple[Side, Side]] = (("left", "right"), ("above", "below"))
+ABOUT = {"left": "x", "right": "x", "above": "y", "below": "y", "top": "y", "bottom": "y"}
 AXES: Sequence[Axis] = ("left", "right", "top", "bottom", "largest", "smallest")
 
 
@@ -47,6 +48,14 @@ class Found:
     far: bool = False
 
     @property
+    def tells(self) -> set[str]:
+        """What the words of the move tell of its instance: asking for that again would need no look."""
+        told = {self.group.attribute} if self.group.attribute else set()
+        if self.axis:
+            told.add(ABOUT.get(self.axis, "area"))
+        return told
+
+    @property
     def way(self) -> tuple[object, ...]:
         """The move without where it leads: the same words from another instance."""
         return self.group.number, self.side, self.far
@@ -75,6 +84,11 @@ class Sighting:
     holds: bool
     attribute: str = ""
     value: str = ""
+
+    @property
+    def about(self) -> str:
+        """What the condition is about: `x`, `y`, `area` or an attribute."""
+        return self.attribute or ABOUT.get(self.relation, "area")
 
 
 class Sights:
