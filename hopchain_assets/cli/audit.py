@@ -102,7 +102,7 @@ def _rows(source: Path) -> list[dict[str, object]]:
 def _ask_all(settings: Settings, line: Line, questions: Sequence[Question], who: str, opens: bool) -> None:
     console = out()
     if not questions:
-        say(console, "There is nothing to audit: somebody has looked at all that was asked for.")
+        say(console, "Nothing is left to audit there: somebody has looked at all categories that are asked about.")
         return
     helped = sum(1 for question in questions if question.waiting)
     say(
@@ -148,7 +148,7 @@ def _answer(question: Question) -> str:
 
 def _draw(folder: Path, line: Line, question: Question) -> Path:
     facts = facts_of(line.lake, question)
-    marked = [item for item in facts.instances if item.category == question.category]
+    marked = sorted((item for item in facts.instances if item.category == question.category), key=lambda item: item.cx)
     labels = {item.instance_id: str(number) for number, item in enumerate(marked, start=1)}
     picture = open_picture(line.pictures.get(question.image_id), facts)
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,16 @@ from rich.table import Table
 from hopchain_assets.cli.ending import Refusal
 from hopchain_assets.cli.screen import load_settings, notes, out, plain, say, show, table
 from hopchain_assets.domain.certify.explain import Margin, chain_margins
-from hopchain_assets.domain.records import Facts
+from hopchain_assets.domain.english.nouns import singular
 from hopchain_assets.export.drawing import draw_chain, open_picture
-from hopchain_assets.export.words import KIND_WORDS, QUERY_TYPE_WORDS, Entry, instance_words, result_words
+from hopchain_assets.export.words import (
+    KIND_WORDS,
+    QUERY_TYPE_WORDS,
+    Entry,
+    found_instances,
+    instance_words,
+    result_words,
+)
 from hopchain_assets.stages.entries import Rejected, entries, starting_with
 from hopchain_assets.stages.line import Line
 from hopchain_assets.warehouse.program_sql import compile_program
@@ -82,7 +89,7 @@ def _draw(folder: Path, entry: Entry) -> Path:
 def _print(entry: Entry, margins: list[Margin], sql: str, drawn: Path) -> None:
     console, chain = out(), entry.chain
     console.print(plain(chain.question, "bold"))
-    show(console, _hops(entry), _margins(entry.facts, margins))
+    show(console, _hops(entry), _margins(entry, margins))
     meaning = QUERY_TYPE_WORDS.get(chain.query_type, "")
     say(console, f"Answer   {chain.answer}", "bold")
     say(console, f"State    {plain(entry.note if entry.state == 'verified' else f'waiting, {entry.note}')}")
@@ -107,8 +114,11 @@ def _hops(entry: Entry) -> Table:
     return rows
 
 
-def _margins(facts: Facts, margins: list[Margin]) -> Table:
-    words = {item.instance_id: instance_words(item, facts) for item in facts.instances}
+def _margins(entry: Entry, margins: list[Margin]) -> Table:
+    words = {item.instance_id: instance_words(item, entry.facts) for item in entry.facts.instances}
+    category = {item.instance_id: singular(item.category) for item in entry.facts.instances}
+    for number, name in found_instances(entry.chain, entry.facts):
+        words[name] = f"the {category[name]} of hop {number}"
     rows = table("hop", "closest call", "margin", "needed", right=("margin", "needed"))
     for margin in margins:
         pair = [words[name] for name in (margin.subject, margin.rival) if name in words]

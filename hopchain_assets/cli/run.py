@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 from rich.progress import Progress
@@ -12,10 +13,14 @@ from rich.progress import Progress
 from hopchain_assets.cli.ending import EXIT_FAILED, Refusal, printable
 from hopchain_assets.cli.failures import Failure, Unfinished, keep, kept, settled
 from hopchain_assets.cli.screen import bars, command, load_settings, notes, out, plain, plural, say, show, table
+from hopchain_assets.cli.stopping import Stoppable
 from hopchain_assets.cli.summary import contact_sheet, next_commands, summary
 from hopchain_assets.settings import Settings
 from hopchain_assets.stages.line import STAGES, Line
 from hopchain_assets.stages.overview import figures
+
+if TYPE_CHECKING:
+    from hopchain_assets.defs.launch import Launched
 
 DEMO_SCENES = 48
 DEMO_SEED = 7
@@ -90,13 +95,16 @@ def _launch(settings: Settings, batches: Sequence[str]) -> None:
     """
     before = kept(settings.home)
     others = settled(before, batches)
-    begun = Failure(_now(), "", "", "a run has begun and not ended: it is still at work, or it was stopped")
-    keep(settings.home, Unfinished((*others.batches, *batches), (*others.failures, begun)))
-    with watched(batches) as watch:
-        # Dagster takes a second to import, which the other commands need not wait for
-        from hopchain_assets.defs.launch import launch
-
-        launched = launch(settings, batches, watch.tell)
+    owed = (*others.batches, *batches)
+    begun = Failure(_now(), "", "", "A run has begun and not ended: it is still at work, or was killed")
+    keep(settings.home, Unfinished(owed, (*others.failures, begun)))
+    try:
+        with watched(batches) as watch:
+            launched = _launched(settings, batches, watch)
+    except KeyboardInterrupt:
+        stopped = Failure(_now(), "", "", "The last run was stopped by Ctrl-C")
+        keep(settings.home, Unfinished(owed, (*others.failures, stopped)))
+        raise
     failed = [Failure(_now(), stage, watch.last.get(stage, ""), printable(why)) for stage, why in launched.failures]
     failed += [
         Failure(_now(), check.asset, check.batch, _check_words(check.check, check.summary, check.failing_ids))
@@ -105,13 +113,26 @@ def _launch(settings: Settings, batches: Sequence[str]) -> None:
     if launched.success and not failed:
         keep(settings.home, others)
         return
-    keep(settings.home, Unfinished((*others.batches, *batches), (*others.failures, *failed)))
+    keep(settings.home, Unfinished(owed, (*others.failures, *failed)))
     _tell_failures(failed)
     raise Refusal(
         f"the run failed; mend that and run `{command('run')}` again, which goes on from here, "
         f"or see run {launched.run_id[:8]} in `{command('ui')}`",
         EXIT_FAILED,
     )
+
+
+def _launched(settings: Settings, batches: Sequence[str], watch: Watch) -> Launched:
+    # Dagster takes a second to import, which the other commands need not wait for
+    from hopchain_assets.defs.launch import launch
+
+    stoppable: Stoppable[Launched] = Stoppable()
+
+    def tell(stage: str, batch: str, done: int, of: int) -> None:
+        watch.tell(stage, batch, done, of)
+        stoppable.checkpoint()
+
+    return stoppable.run(lambda: launch(settings, batches, tell))
 
 
 def _now() -> str:

@@ -43,9 +43,12 @@ def status(form: str) -> None:
         show(console, _rows(("set aside", "reason", "detail"), [(file_name(uri) or uri, *why) for uri, *why in aside]))
         if sizes.quarantined > len(aside):
             say(console, f"and {count(sizes.quarantined - len(aside))} more")
-    if failures:
+    for one in failures:
+        if not one.stage:
+            say(console, f"{one.message} ({one.at} UTC).")
+    if any(one.stage for one in failures):
         columns = ("last errors", "stage", "batch", "what")
-        show(console, _rows(columns, [(one.at, one.stage, one.batch, one.message) for one in failures]))
+        show(console, _rows(columns, [(one.at, one.stage, one.batch, one.message) for one in failures if one.stage]))
 
 
 def _stages(stages: list[StageCount]) -> Table:

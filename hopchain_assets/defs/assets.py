@@ -127,10 +127,10 @@ LINE_ASSETS = [raw_images, categories, instance_masks, hop_chains, verified_set,
 
 def _run(context: dg.AssetExecutionContext, line: LineResource, stage: str, pictures: Pictures | None = None) -> None:
     """The stage on each batch of the run, and what each partition's page shows."""
-    for batch in context.partition_keys:
-        report = line.run(stage, batch)
-        context.log.info(f"{stage} {batch}: {report.pending_before} pending, {report.pending_after} after it")
-        told = report_metadata(line.line.lake, report)
-        if pictures and changed(report):
-            told |= pictures(line.line, batch)
-        context.add_asset_metadata(told, partition_key=batch)
+    # all batches before the first page: its totals are those of the end of the run
+    reports = [line.run(stage, batch) for batch in context.partition_keys]
+    for report in reports:
+        context.log.info(f"{stage} {report.batch}: {report.pending_before} pending, {report.pending_after} after it")
+        # pictures first, as they are what one comes to see
+        shown = pictures(line.line, report.batch) if pictures and changed(report) else {}
+        context.add_asset_metadata(shown | report_metadata(line.line.lake, report), partition_key=report.batch)

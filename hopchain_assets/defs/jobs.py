@@ -6,11 +6,9 @@ import dagster as dg
 
 from hopchain_assets.stages.line import STAGES
 
-# the steps are light and share a warm warehouse: a process for each would cost 3 s and bring nothing
 line_job = dg.define_asset_job(
     "line",
     selection=dg.AssetSelection.assets(*STAGES),
-    executor_def=dg.in_process_executor,
     description="The whole line over a range of image batches; what is done already is not done again.",
     tags={"hopchain/line": "main"},
 )

@@ -17,7 +17,7 @@ SAMPLE_ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is shown of a stage: its main table, the sample's columns, and what else is counted, by which column.
+    """What is shown of a stage: its main table, the sample's columns, and what is counted beside its rows.
 
     `counted` maps a label to (table, column): one number for each value of the column, or one in all where it is "".
     """
@@ -42,7 +42,7 @@ SHOWN: Mapping[str, Shown] = {
     "hop_chains": Shown(
         "hop_chains",
         ("chain_id", "skeleton", "query_type", "n_hops", "question", "answer"),
-        {"rejected": ("rejected_chains", "rule"), "chains": ("hop_chains", "skeleton")},
+        {"rejected": ("rejected_chains", "rule")},
     ),
     "verified_set": Shown(
         "verified_set",

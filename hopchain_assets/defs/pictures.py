@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import dagster as dg
 from PIL import Image
 
@@ -14,7 +16,6 @@ from hopchain_assets.stages.line import Line
 
 MASK_PICTURES = 6
 STRIP_COLUMNS, STRIP_WIDTH, STRIP_BYTES = 3, 1000, 120_000
-# the longest side that a cell of the strip can show twice over; larger pictures only cost time
 CHAINS = 3
 
 
@@ -27,18 +28,20 @@ def masks_metadata(line: Line, batch: str) -> dict[str, dg.MetadataValue]:
     )["image_id"].to_list()
     facts = _facts(line, batch, chosen)
     drawn: list[Image.Image] = []
-    notes: list[str] = []
+    captions: list[str] = []
     for name in chosen:
         try:
-            drawn.append(_outlined(line, facts[name]))
+            picture = open_picture(line.pictures.get(name), facts[name])
+            drawn.append(outline_instances(picture, facts[name].instances))
+            captions.append(f"{len(drawn)}. {_caption(facts[name])}")
         except (OSError, ValueError) as error:
             # a picture that was lost since it came in is no reason to fail a run whose rows are in place
-            notes.append(f"{name[:12]} cannot be shown: {error}")
-    parts = [escape_markdown(note) for note in notes]
+            captions.append(f"- {escape_markdown(f'{name[:12]} cannot be shown: {error}')}")
+    parts = ["\n".join(captions)]
     if drawn:
         strip = contact_strip(drawn, min(STRIP_COLUMNS, len(drawn)), STRIP_WIDTH)
         parts.insert(0, f"![mask outlines]({thumbnail_data_uri(strip, STRIP_BYTES)})")
-    return {"mask outlines": dg.MetadataValue.md("\n\n".join(parts))} if parts else {}
+    return {"mask outlines": dg.MetadataValue.md("\n\n".join(parts))} if captions else {}
 
 
 def chains_metadata(line: Line, batch: str) -> dict[str, dg.MetadataValue]:
@@ -76,7 +79,7 @@ def _facts(line: Line, batch: str, images: list[str]) -> dict[str, Facts]:
         return read_facts(connection, batch, line.chains.limits, images)
 
 
-def _outlined(line: Line, facts: Facts) -> Image.Image:
-    picture = open_picture(line.pictures.get(facts.image_id), facts)
-    labels = {instance.instance_id: instance.category for instance in facts.instances}
-    return outline_instances(picture, facts.instances, labels)
+def _caption(facts: Facts) -> str:
+    """How many of each kind are outlined; the strip is too small for labels in it."""
+    counts = Counter(instance.category for instance in facts.instances)
+    return ", ".join(f"{escape_markdown(category)} {count}" for category, count in sorted(counts.items()))

@@ -11,8 +11,10 @@ and `None` is an undefined value (docs/programs.md).
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from hopchain_assets.domain.program import (
     Arith,
@@ -26,11 +28,13 @@ from hopchain_assets.domain.program import (
     Nearest,
     Node,
     Objects,
+    Operand,
     Overlapping,
     Perceive,
     Pick,
     Program,
     Read,
+    Relation,
     Side,
     SideOf,
     Type,
@@ -39,11 +43,15 @@ from hopchain_assets.domain.records import Facts, Instance, Pair
 
 TOUCHING_PX = 2.0
 INSIDE_SHARE = 0.9
+SIDE_AXES: Mapping[Side, Axis] = {"left": "left", "right": "right", "above": "top", "below": "bottom"}
+HOLDS: Mapping[Relation, Callable[[Any, Any], bool]] = {
+    "more": operator.gt, "fewer": operator.lt, "equal": operator.eq, "larger": operator.gt, "smaller": operator.lt,
+    "left": operator.lt, "right": operator.gt, "above": operator.lt, "below": operator.gt,
+}  # fmt: skip
 
 Value = float | int | bool | None
 Step = Callable[["World", Sequence[Value]], Value]
-Getter = Callable[[Sequence[Value]], Value]
-Getters = Mapping[tuple[str, Type], Getter]
+Places = Mapping[str, int]
 
 # what a number on an object may look like; Python's float would also take "1e3", "nan" and other scripts' digits
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
@@ -72,8 +80,12 @@ class World:
         self._members: dict[str, int] = {}
         for position, name in enumerate(category):
             self._members[name] = self._members.get(name, 0) | 1 << position
-        self._sides: dict[tuple[str, int], int] = {}
+        # one world answers for many programs, and most of them ask the same things
         self._orders: dict[object, list[tuple[float, int]]] = {}
+        self._sides: dict[Side, list[int]] = {}
+        self._having: dict[tuple[str, str], int] = {}
+        self._ranks: dict[tuple[Axis, int, int], int | None] = {}
+        self._closest: dict[tuple[int, bool, int], int | None] = {}
 
     @classmethod
     def of(cls, facts: Facts) -> World:
@@ -105,17 +117,19 @@ class World:
         """The set of a category's instances."""
         return self._members.get(category, 0)
 
+    def having(self, attribute: str, value: str) -> int:
+        """The set of instances whose attribute has the value."""
+        key = (attribute, value)
+        if key not in self._having:
+            held = [1 << i for i, known in enumerate(self.attributes) if known.get(attribute) == value]
+            self._having[key] = sum(held)
+        return self._having[key]
+
     def on_side(self, side: Side, anchor: int) -> int:
         """The set of instances whose centre lies strictly on that side of the anchor's."""
-        key = (side, anchor)
-        if key not in self._sides:
-            values = self.cx if side in ("left", "right") else self.cy
-            at = values[anchor]
-            if side in ("left", "above"):
-                self._sides[key] = sum(1 << i for i, value in enumerate(values) if value < at)
-            else:
-                self._sides[key] = sum(1 << i for i, value in enumerate(values) if value > at)
-        return self._sides[key]
+        if side not in self._sides:
+            self._sides[side] = _before_each(self.along(SIDE_AXES[side]))
+        return self._sides[side][anchor]
 
     def along(self, axis: Axis) -> list[tuple[float, int]]:
         """(measure, instance) from the first to the last along the axis."""
@@ -124,6 +138,32 @@ class World:
             sign = -1 if axis in ("right", "bottom", "largest") else 1
             self._orders[axis] = sorted((sign * value, i) for i, value in enumerate(values))
         return self._orders[axis]
+
+    def ranked(self, axis: Axis, rank: int, of: int) -> int | None:
+        """The member of a set at a rank along an axis, None beyond its end and where the rank is tied."""
+        key = (axis, rank, of)
+        if key not in self._ranks:
+            self._ranks[key] = _ranked(self.along(axis), of, rank)
+        return self._ranks[key]
+
+    def closest(self, anchor: int, far: bool, of: int) -> int | None:
+        """The member of a set closest to the anchor (or farthest from it), None where there is none or a tie."""
+        key = (anchor, far, of)
+        if key not in self._closest:
+            self._closest[key] = self._find_closest(anchor, far, of)
+        return self._closest[key]
+
+    def _find_closest(self, anchor: int, far: bool, of: int) -> int | None:
+        x, y, sign = self.cx[anchor], self.cy[anchor], -1 if far else 1
+        least, found = math.inf, None
+        for i in members_of(of & ~(1 << anchor)):
+            dx, dy = self.cx[i] - x, self.cy[i] - y
+            measure = sign * (dx * dx + dy * dy)
+            if measure < least:
+                least, found = measure, i
+            elif measure == least:
+                found = None
+        return found
 
     def from_anchor(self, anchor: int, far: bool) -> list[tuple[float, int]]:
         """(signed squared centre distance, other instance), the one that is looked for first."""
@@ -148,9 +188,21 @@ class Plan:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.position = {node.id: k for k, node in enumerate(program.nodes)}
+        self.position: dict[str, int] = {}
+        self._steps: list[Step] = []
+        self._reads: list[int] = []
+        gives: dict[str, Type] = {}
+        for k, node in enumerate(program.nodes):
+            inputs = node.inputs()
+            lone = [name for name, wanted in inputs if wanted == "instance" and gives[name] == "set"]
+            self._steps.append(_step_of_lone(node, self.position, lone) if lone else _step(node, self.position))
+            reads = 0
+            for name, _ in inputs:
+                reads |= 1 << self.position[name]
+            self._reads.append(reads)
+            self.position[node.id] = k
+            gives[node.id] = node.gives
         self._answer = self.position[program.answer]
-        self._steps = [_step(node, self._getters(node)) for node in program.nodes]
         self._after: dict[int, list[int]] = {}
 
     def run(self, world: World) -> list[Value]:
@@ -181,23 +233,12 @@ class Plan:
     def after(self, position: int) -> list[int]:
         """Positions of the nodes that depend on a node, in order."""
         if position not in self._after:
-            reached = {position}
-            for k, node in enumerate(self.program.nodes):
-                if any(self.position[name] in reached for name, _ in node.inputs()):
-                    reached.add(k)
-            self._after[position] = sorted(reached - {position})
+            reached = 1 << position
+            for k in range(position + 1, len(self._reads)):
+                if self._reads[k] & reached:
+                    reached |= 1 << k
+            self._after[position] = list(members_of(reached))[1:]
         return self._after[position]
-
-    def _getters(self, node: Node) -> Getters:
-        """How to fetch each input by name and type: one set may be read both as a set and as an instance."""
-        getters: dict[tuple[str, Type], Getter] = {}
-        for name, wanted in node.inputs():
-            k = self.position[name]
-            if wanted == "instance" and self.program.nodes[k].gives == "set":
-                getters[name, wanted] = lambda values, k=k: _only_member(values[k])
-            else:
-                getters[name, wanted] = lambda values, k=k: values[k]
-        return getters
 
 
 def members_of(mask: int) -> Iterator[int]:
@@ -218,70 +259,108 @@ def _only_member(mask: Value) -> int | None:
     return mask.bit_length() - 1
 
 
-def _step(node: Node, get: Getters) -> Step:
-    match node:
-        case Objects(category=category):
-            return lambda world, values: world.members(category)
-        case Filter(of=of, attribute=attribute, value=wanted):
-            return _narrow(get[of, "set"], lambda world, i: world.attributes[i].get(attribute) == wanted)
-        case Perceive(of=of, predicate=predicate, value=wanted):
-            return _narrow(get[of, "set"], lambda world, i: world.perceptions.get((world.ids[i], predicate)) == wanted)
-        case SideOf():
-            return _side(get[node.of, "set"], get[node.anchor, "instance"], node.side)
-        case Overlapping():
-            return _related(
-                get[node.of, "set"], get[node.anchor, "instance"], lambda pair: pair.edge_gap <= TOUCHING_PX
-            )
-        case Inside():
-            return _related(
-                get[node.of, "set"], get[node.anchor, "instance"], lambda pair: pair.inside_share >= INSIDE_SHARE
-            )
-        case Extreme():
-            return _extreme(get[node.of, "set"], node.axis, node.rank)
-        case Nearest():
-            return _by_distance(get[node.of, "set"], get[node.anchor, "instance"], far=False)
-        case Farthest():
-            return _by_distance(get[node.of, "set"], get[node.anchor, "instance"], far=True)
-        case Count():
-            return _count(get[node.of, "set"])
-        case Read():
-            return _read(get[node.of, "instance"], node.attribute)
-        case Compare():
-            return _compare(node, get)
-        case Pick():
-            return _pick(node, get)
-        case Arith():
-            return _arith(node, get)
-    raise TypeError(f"no step for {type(node).__name__}")
+def _before_each(order: Sequence[tuple[float, int]]) -> list[int]:
+    """For every instance the set of those that come strictly before it in the order."""
+    before = [0] * len(order)
+    passed, level, last = 0, 0, None
+    for measure, i in order:
+        if measure != last:
+            passed, level, last = passed | level, 0, measure
+        before[i] = passed
+        level |= 1 << i
+    return before
 
 
-def _narrow(get_of: Getter, keep: Callable[[World, int], bool]) -> Step:
-    def step(world: World, values: Sequence[Value]) -> Value:
-        of = get_of(values)
-        if not isinstance(of, int):
+def _ranked(order: Sequence[tuple[float, int]], mask: int, rank: int) -> int | None:
+    """The member at a rank of an ordered list, None beyond its end and where the rank is tied."""
+    place, found, last = 0, None, None
+    for measure, i in order:
+        if not mask >> i & 1:
+            continue
+        place += 1
+        if place >= rank and measure == last:
             return None
-        return sum(1 << i for i in members_of(of) if keep(world, i))
+        if place == rank:
+            found = i
+        elif place > rank:
+            break
+        last = measure
+    return found
+
+
+def _step(node: Node, at: Places) -> Step:
+    return _STEPS[type(node)](node, at, at)
+
+
+def _step_of_lone(node: Node, at: Places, lone: Sequence[str]) -> Step:
+    """A step that takes sets for the instance that is their only member.
+
+    It finds those instances behind the values; under its own name it still finds the set, which it may read too.
+    """
+    places = [at[name] for name in lone]
+    step = _STEPS[type(node)](node, at, {**at, **{name: k - len(lone) for k, name in enumerate(lone)}})
+    return lambda world, values: step(world, [*values, *[_only_member(values[k]) for k in places]])
+
+
+# Each step below knows the places of its inputs among the values: `at` as sets, numbers and conditions, `one` as
+# instances. What is decided by the program alone is decided here, once, and not in the step: a plan runs on many worlds.
+
+
+def _objects(node: Objects, at: Places, one: Places) -> Step:
+    category = node.category
+    return lambda world, values: world.members(category)
+
+
+def _filter(node: Filter, at: Places, one: Places) -> Step:
+    of, attribute, wanted = at[node.of], node.attribute, node.value
+
+    def step(world: World, values: Sequence[Value]) -> Value:
+        members = values[of]
+        return members & world.having(attribute, wanted) if isinstance(members, int) else None
 
     return step
 
 
-def _side(get_of: Getter, get_anchor: Getter, side: Side) -> Step:
+def _perceive(node: Perceive, at: Places, one: Places) -> Step:
+    of, predicate, wanted = at[node.of], node.predicate, node.value
+
     def step(world: World, values: Sequence[Value]) -> Value:
-        of, anchor = get_of(values), get_anchor(values)
-        if not isinstance(of, int) or not isinstance(anchor, int):
+        members = values[of]
+        if not isinstance(members, int):
             return None
-        return of & world.on_side(side, anchor)
+        known, ids = world.perceptions, world.ids
+        return sum(1 << i for i in members_of(members) if known.get((ids[i], predicate)) == wanted)
 
     return step
 
 
-def _related(get_of: Getter, get_anchor: Getter, holds: Callable[[Pair], bool]) -> Step:
+def _side(node: SideOf, at: Places, one: Places) -> Step:
+    of, at_anchor, side = at[node.of], one[node.anchor], node.side
+
     def step(world: World, values: Sequence[Value]) -> Value:
-        of, anchor = get_of(values), get_anchor(values)
-        if not isinstance(of, int) or not isinstance(anchor, int):
+        members, anchor = values[of], values[at_anchor]
+        if not isinstance(members, int) or not isinstance(anchor, int):
+            return None
+        return members & world.on_side(side, anchor)
+
+    return step
+
+
+def _overlapping(node: Overlapping, at: Places, one: Places) -> Step:
+    return _related(at[node.of], one[node.anchor], lambda pair: pair.edge_gap <= TOUCHING_PX)
+
+
+def _inside(node: Inside, at: Places, one: Places) -> Step:
+    return _related(at[node.of], one[node.anchor], lambda pair: pair.inside_share >= INSIDE_SHARE)
+
+
+def _related(of: int, at_anchor: int, holds: Callable[[Pair], bool]) -> Step:
+    def step(world: World, values: Sequence[Value]) -> Value:
+        members, anchor = values[of], values[at_anchor]
+        if not isinstance(members, int) or not isinstance(anchor, int):
             return None
         found = 0
-        for i in members_of(of & ~(1 << anchor)):
+        for i in members_of(members & ~(1 << anchor)):
             pair = world.pairs.get((world.ids[i], world.ids[anchor]))
             if pair is not None and holds(pair):
                 found |= 1 << i
@@ -290,106 +369,142 @@ def _related(get_of: Getter, get_anchor: Getter, holds: Callable[[Pair], bool]) 
     return step
 
 
-def _ranked(order: Sequence[tuple[float, int]], mask: int, rank: int) -> int | None:
-    """The member at a rank of an ordered list, None beyond its end and where the rank is tied."""
-    inside = [(measure, i) for measure, i in order if mask >> i & 1]
-    if len(inside) < rank:
-        return None
-    measure, found = inside[rank - 1]
-    neighbours = inside[max(rank - 2, 0) : rank - 1] + inside[rank : rank + 1]
-    return None if any(other == measure for other, _ in neighbours) else found
+def _extreme(node: Extreme, at: Places, one: Places) -> Step:
+    of, axis, rank = at[node.of], node.axis, node.rank
 
-
-def _extreme(get_of: Getter, axis: Axis, rank: int) -> Step:
     def step(world: World, values: Sequence[Value]) -> Value:
-        of = get_of(values)
-        return _ranked(world.along(axis), of, rank) if isinstance(of, int) else None
+        members = values[of]
+        return world.ranked(axis, rank, members) if isinstance(members, int) else None
 
     return step
 
 
-def _by_distance(get_of: Getter, get_anchor: Getter, far: bool) -> Step:
+def _by_distance(node: Nearest | Farthest, at: Places, one: Places) -> Step:
+    of, at_anchor, far = at[node.of], one[node.anchor], isinstance(node, Farthest)
+
     def step(world: World, values: Sequence[Value]) -> Value:
-        of, anchor = get_of(values), get_anchor(values)
-        if not isinstance(of, int) or not isinstance(anchor, int):
+        members, anchor = values[of], values[at_anchor]
+        if not isinstance(members, int) or not isinstance(anchor, int):
             return None
-        return _ranked(world.from_anchor(anchor, far), of, 1)
+        return world.closest(anchor, far, members)
 
     return step
 
 
-def _count(get_of: Getter) -> Step:
+def _count(node: Count, at: Places, one: Places) -> Step:
+    of = at[node.of]
+
     def step(world: World, values: Sequence[Value]) -> Value:
-        of = get_of(values)
-        return of.bit_count() if isinstance(of, int) else None
+        members = values[of]
+        return members.bit_count() if isinstance(members, int) else None
 
     return step
 
 
-def _read(get_of: Getter, attribute: str) -> Step:
+def _read(node: Read, at: Places, one: Places) -> Step:
+    of, attribute = one[node.of], node.attribute
+
     def step(world: World, values: Sequence[Value]) -> Value:
-        of = get_of(values)
-        text = world.attributes[of].get(attribute) if isinstance(of, int) else None
+        instance = values[of]
+        text = world.attributes[instance].get(attribute) if isinstance(instance, int) else None
         return float(text) if text is not None and PLAIN_NUMBER.fullmatch(text) else None
 
     return step
 
 
-def _compare(node: Compare, get: Getters) -> Step:
-    kind: Type = "number" if node.by == "value" else "instance"
-    get_left = get[node.left, kind]
-    get_right = get.get((node.right, kind)) if isinstance(node.right, str) and node.by != "attribute" else None
+def _compare(node: Compare, at: Places, one: Places) -> Step:
+    if node.by == "value":
+        return _compare_values(node, at)
+    if node.by == "attribute":
+        return _has_attribute(one[node.left], node.attribute, node.right)
+    if node.to_middle:
+        return _compare_to_middle(node, one)
+    return _compare_instances(node, one)
+
+
+def _compare_values(node: Compare, at: Places) -> Step:
+    left, holds = at[node.left], HOLDS[node.relation]
+    right, constant = _operand(node.right, at)
 
     def step(world: World, values: Sequence[Value]) -> Value:
-        left = get_left(values)
-        right = get_right(values) if get_right else node.right
-        if left is None or right is None:
-            return None
-        if node.by == "value":
-            assert not isinstance(right, str)
-            return {"more": left > right, "fewer": left < right, "equal": left == right}[node.relation]
-        assert isinstance(left, int)
-        if node.by == "attribute":
-            value = world.attributes[left].get(node.attribute)
-            return None if value is None else value == right
-        return _compare_instances(node, world, left, None if node.to_middle else right)
+        a, b = values[left], values[right] if constant is None else constant
+        return None if a is None or b is None else holds(a, b)
 
     return step
 
 
-def _compare_instances(node: Compare, world: World, left: int, right: object) -> bool:
-    if node.by == "area":
-        assert isinstance(right, int)
-        a, b = world.area[left], world.area[right]
-        return a > b if node.relation == "larger" else a < b
-    horizontal = node.relation in ("left", "right")
-    measures = world.cx if horizontal else world.cy
-    middle = (world.width if horizontal else world.height) / 2
-    a, b = measures[left], measures[right] if isinstance(right, int) else middle
-    return a < b if node.relation in ("left", "above") else a > b
-
-
-def _pick(node: Pick, get: Getters) -> Step:
+def _has_attribute(left: int, attribute: str, wanted: Operand) -> Step:
     def step(world: World, values: Sequence[Value]) -> Value:
-        condition = get[node.condition, "condition"](values)
+        instance = values[left]
+        value = world.attributes[instance].get(attribute) if isinstance(instance, int) else None
+        return None if value is None else value == wanted
+
+    return step
+
+
+def _compare_to_middle(node: Compare, one: Places) -> Step:
+    left, holds = one[node.left], HOLDS[node.relation]
+    horizontal = node.relation in ("left", "right")
+
+    def step(world: World, values: Sequence[Value]) -> Value:
+        a = values[left]
+        if not isinstance(a, int):
+            return None
+        return holds(world.cx[a], world.width / 2) if horizontal else holds(world.cy[a], world.height / 2)
+
+    return step
+
+
+def _compare_instances(node: Compare, one: Places) -> Step:
+    left, right, holds = one[node.left], one[str(node.right)], HOLDS[node.relation]
+    measure = "area" if node.by == "area" else "cx" if node.relation in ("left", "right") else "cy"
+
+    def step(world: World, values: Sequence[Value]) -> Value:
+        a, b = values[left], values[right]
+        if not isinstance(a, int) or not isinstance(b, int):
+            return None
+        measures = getattr(world, measure)
+        return holds(measures[a], measures[b])
+
+    return step
+
+
+def _pick(node: Pick, at: Places, one: Places) -> Step:
+    at_condition = at[node.condition]
+    yes, no = (_operand(branch, at) for branch in (node.yes, node.no))
+
+    def step(world: World, values: Sequence[Value]) -> Value:
+        condition = values[at_condition]
         if condition is None:
             return None
-        branch = node.yes if condition else node.no
-        return get[branch, "number"](values) if isinstance(branch, str) else branch
+        place, constant = yes if condition else no
+        return values[place] if constant is None else constant
 
     return step
 
 
-def _arith(node: Arith, get: Getters) -> Step:
-    terms = [(get[name, "number"], times) for name, times in node.terms]
+def _operand(operand: Operand, at: Places) -> tuple[int, float | None]:
+    """The place of a node's value, or a constant."""
+    return (at[operand], None) if isinstance(operand, str) else (0, operand)
+
+
+def _arith(node: Arith, at: Places, one: Places) -> Step:
+    terms, plus = [(at[name], times) for name, times in node.terms], node.plus
 
     def step(world: World, values: Sequence[Value]) -> Value:
         total = 0.0
-        for fetch, times in terms:
-            value = fetch(values)
+        for place, times in terms:
+            value = values[place]
             if value is None:
                 return None
             total += value * times
-        return total + node.plus
+        return total + plus
 
     return step
+
+
+_STEPS: Mapping[type[Node], Callable[[Any, Places, Places], Step]] = {
+    Objects: _objects, Filter: _filter, Perceive: _perceive, SideOf: _side, Overlapping: _overlapping, Inside: _inside,
+    Extreme: _extreme, Nearest: _by_distance, Farthest: _by_distance, Count: _count, Read: _read, Compare: _compare,
+    Pick: _pick, Arith: _arith,
+}  # fmt: skip

@@ -42,12 +42,14 @@ def open_questions(lake: Lake, image_prefix: str = "", category: str = "") -> li
 
     A category with one mark is asked only where a chain waits for it.
     """
+    with lake.open() as connection:
+        said = {(image, name): exhaustive for image, name, exhaustive, _ in current_audits(connection).iter_rows()}
     helped: Counter[tuple[str, str]] = Counter()
     for image, program in lake.query(_WAITING_PROGRAMS).iter_rows():
-        nodes = Program.from_json(program).nodes
-        helped.update({(image, node.category) for node in nodes if isinstance(node, Objects)})
-    with lake.open() as connection:
-        said = {(row[0], row[1]) for row in current_audits(connection).iter_rows()}
+        used = {(image, node.category) for node in Program.from_json(program).nodes if isinstance(node, Objects)}
+        # one category that is not fully marked is enough to hold a chain back for good
+        if all(said.get(pair, True) for pair in used):
+            helped.update(used)
     asked = [
         Question(image, batch, file_name(uri), name, marks, helped[image, name])
         for image, batch, uri, name, marks in lake.query(_MARKED, [image_prefix, category, category]).iter_rows()

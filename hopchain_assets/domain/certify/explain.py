@@ -18,9 +18,11 @@ from hopchain_assets.domain.program import (
     Overlapping,
     SideOf,
 )
-from hopchain_assets.domain.records import Chain, Facts, Instance
+from hopchain_assets.domain.records import Chain, Facts
 
 Unit = Literal["px", "times", "share", "count"]
+
+_APART = ("apart horizontally", "apart vertically")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,12 @@ class _Measure:
         if not rivals:
             return
         if node.axis in ("largest", "smallest"):
-            yield self._closest(found, rivals, lambda i: _ratio(self._area(found), self._area(i)), "areas", "times")
+            yield self._closest(found, rivals, lambda i: _ratio(self._area(found), self._area(i)), "in area", "times")
             return
         axis = 0 if node.axis in ("left", "right") else 1
-        words = "further along" if axis == 0 else "further up or down"
-        yield self._closest(found, rivals, lambda i: abs(self._at(found, axis) - self._at(i, axis)), words, "px", axis)
+        yield self._closest(
+            found, rivals, lambda i: abs(self._at(found, axis) - self._at(i, axis)), _APART[axis], "px", axis
+        )
 
     def _distance(self, node: Nearest | Farthest) -> Iterator[Found]:
         found, anchor = self._one(node.id), self._one(node.anchor)
@@ -123,7 +126,7 @@ class _Measure:
         rivals = self._others(node.of, found, anchor)
         if rivals:
             mine = self.ruler.distance(found, anchor)
-            words = f"distances from {_the(self.items[anchor])}"
+            words = "in distance"
             yield self._closest(found, rivals, lambda i: _ratio(mine, self.ruler.distance(i, anchor)), words, "times")
 
     def _side(self, node: SideOf) -> Iterator[Found]:
@@ -135,14 +138,7 @@ class _Measure:
         if judged:
             item = min(judged, key=lambda i: abs(self._at(i, axis) - self._at(anchor, axis)))
             gap = abs(self._at(item, axis) - self._at(anchor, axis))
-            yield (
-                f"{_way(axis)} of the closest one",
-                gap,
-                self.ruler.reach[axis],
-                "px",
-                self._id(item),
-                self._id(anchor),
-            )
+            yield _APART[axis], gap, self.ruler.reach[axis], "px", self._id(item), self._id(anchor)
 
     def _contact(self, node: Overlapping | Inside) -> Iterator[Found]:
         anchor = self._one(node.anchor)
@@ -155,7 +151,7 @@ class _Measure:
                 share = self.ruler.inside_share(item, anchor)
                 limit = (1 - INSIDE_SHARE) / 2 if share is not None and share >= INSIDE_SHARE else INSIDE_SHARE / 2
                 if share is not None:
-                    calls.append(("from being judged otherwise", abs(share - INSIDE_SHARE), limit, "share", *pair))
+                    calls.append(("inside, from the limit", abs(share - INSIDE_SHARE), limit, "share", *pair))
                 continue
             gap = self.ruler.gap(item, anchor)
             if gap is not None and gap > TOUCHING_PX:
@@ -180,10 +176,10 @@ class _Measure:
             gap = abs(self._at(left, axis) - self.middle[axis])
             yield "from the middle of the picture", gap, self.ruler.reach[axis], "px", self._id(left), ""
         elif node.by == "area":
-            yield self._closest(left, [right], lambda i: _ratio(self._area(left), self._area(i)), "areas", "times")
+            yield self._closest(left, [right], lambda i: _ratio(self._area(left), self._area(i)), "in area", "times")
         else:
             yield self._closest(
-                left, [right], lambda i: abs(self._at(left, axis) - self._at(i, axis)), _way(axis), "px", axis
+                left, [right], lambda i: abs(self._at(left, axis) - self._at(i, axis)), _APART[axis], "px", axis
             )
 
     def _closest(
@@ -202,14 +198,6 @@ class _Measure:
 
     def _id(self, item: int) -> str:
         return self.items[item].instance_id
-
-
-def _way(axis: int) -> str:
-    return "vertically" if axis else "horizontally"
-
-
-def _the(instance: Instance) -> str:
-    return f"the {instance.category}"
 
 
 def _ratio(one: float, other: float) -> float:

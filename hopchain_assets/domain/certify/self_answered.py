@@ -39,7 +39,7 @@ class Scattered:
         facts, random = self.facts, self.random
         uniform, items = random.random, facts.instances
         attributes = [item.attributes for item in items]
-        for category in {item.category for item in items}:
+        for category in sorted({item.category for item in items}):
             places = [k for k, item in enumerate(items) if item.category == category]
             donors = [items[k].attributes for k in places]
             random.shuffle(donors)
