@@ -76,10 +76,10 @@ def hopchain(ctx: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits: 0 done, 1 failed, 2 misused, 130 stopped by Ctrl-C."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
 
 
-def run(arguments: Sequence[str]) -> int:
+def call(arguments: Sequence[str]) -> int:
     """Runs the command line and returns the exit code; every error has become a sentence on stderr."""
     try:
         code = hopchain.main(args=list(arguments), prog_name="hopchain", standalone_mode=False)

@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from hopchain_assets.domain.program import (
@@ -35,7 +36,6 @@ from hopchain_assets.domain.program import (
     Program,
     Read,
     Relation,
-    Side,
     SideOf,
     Type,
 )
@@ -43,7 +43,6 @@ from hopchain_assets.domain.records import Facts, Instance, Pair
 
 TOUCHING_PX = 2.0
 INSIDE_SHARE = 0.9
-SIDE_AXES: Mapping[Side, Axis] = {"left": "left", "right": "right", "above": "top", "below": "bottom"}
 HOLDS: Mapping[Relation, Callable[[Any, Any], bool]] = {
     "more": operator.gt, "fewer": operator.lt, "equal": operator.eq, "larger": operator.gt, "smaller": operator.lt,
     "left": operator.lt, "right": operator.gt, "above": operator.lt, "below": operator.gt,
@@ -80,12 +79,7 @@ class World:
         self._members: dict[str, int] = {}
         for position, name in enumerate(category):
             self._members[name] = self._members.get(name, 0) | 1 << position
-        # one world answers for many programs, and most of them ask the same things
         self._orders: dict[object, list[tuple[float, int]]] = {}
-        self._sides: dict[Side, list[int]] = {}
-        self._having: dict[tuple[str, str], int] = {}
-        self._ranks: dict[tuple[Axis, int, int], int | None] = {}
-        self._closest: dict[tuple[int, bool, int], int | None] = {}
 
     @classmethod
     def of(cls, facts: Facts) -> World:
@@ -117,53 +111,20 @@ class World:
         """The set of a category's instances."""
         return self._members.get(category, 0)
 
-    def having(self, attribute: str, value: str) -> int:
-        """The set of instances whose attribute has the value."""
-        key = (attribute, value)
-        if key not in self._having:
-            held = [1 << i for i, known in enumerate(self.attributes) if known.get(attribute) == value]
-            self._having[key] = sum(held)
-        return self._having[key]
-
-    def on_side(self, side: Side, anchor: int) -> int:
-        """The set of instances whose centre lies strictly on that side of the anchor's."""
-        if side not in self._sides:
-            self._sides[side] = _before_each(self.along(SIDE_AXES[side]))
-        return self._sides[side][anchor]
+    def measures(self, axis: Axis) -> tuple[Sequence[float], int]:
+        """What the axis orders by, instance by instance, and -1 where the greatest comes first, else 1."""
+        if axis in ("left", "right"):
+            return self.cx, 1 if axis == "left" else -1
+        if axis in ("top", "bottom"):
+            return self.cy, 1 if axis == "top" else -1
+        return self.area, 1 if axis == "smallest" else -1
 
     def along(self, axis: Axis) -> list[tuple[float, int]]:
         """(measure, instance) from the first to the last along the axis."""
         if axis not in self._orders:
-            values = {"left": self.cx, "right": self.cx, "top": self.cy, "bottom": self.cy}.get(axis, self.area)
-            sign = -1 if axis in ("right", "bottom", "largest") else 1
+            values, sign = self.measures(axis)
             self._orders[axis] = sorted((sign * value, i) for i, value in enumerate(values))
         return self._orders[axis]
-
-    def ranked(self, axis: Axis, rank: int, of: int) -> int | None:
-        """The member of a set at a rank along an axis, None beyond its end and where the rank is tied."""
-        key = (axis, rank, of)
-        if key not in self._ranks:
-            self._ranks[key] = _ranked(self.along(axis), of, rank)
-        return self._ranks[key]
-
-    def closest(self, anchor: int, far: bool, of: int) -> int | None:
-        """The member of a set closest to the anchor (or farthest from it), None where there is none or a tie."""
-        key = (anchor, far, of)
-        if key not in self._closest:
-            self._closest[key] = self._find_closest(anchor, far, of)
-        return self._closest[key]
-
-    def _find_closest(self, anchor: int, far: bool, of: int) -> int | None:
-        x, y, sign = self.cx[anchor], self.cy[anchor], -1 if far else 1
-        least, found = math.inf, None
-        for i in members_of(of & ~(1 << anchor)):
-            dx, dy = self.cx[i] - x, self.cy[i] - y
-            measure = sign * (dx * dx + dy * dy)
-            if measure < least:
-                least, found = measure, i
-            elif measure == least:
-                found = None
-        return found
 
     def from_anchor(self, anchor: int, far: bool) -> list[tuple[float, int]]:
         """(signed squared centre distance, other instance), the one that is looked for first."""
@@ -237,16 +198,19 @@ class Plan:
             for k in range(position + 1, len(self._reads)):
                 if self._reads[k] & reached:
                     reached |= 1 << k
-            self._after[position] = list(members_of(reached))[1:]
+            self._after[position] = list(members_of(reached)[1:])
         return self._after[position]
 
 
-def members_of(mask: int) -> Iterator[int]:
-    """Positions of a set's members, ascending."""
+@lru_cache(maxsize=4096)
+def members_of(mask: int) -> tuple[int, ...]:
+    """Positions of a set's members, ascending; kept, because the same few sets come up all the time."""
+    members: list[int] = []
     while mask:
         low = mask & -mask
-        yield low.bit_length() - 1
+        members.append(low.bit_length() - 1)
         mask ^= low
+    return tuple(members)
 
 
 def _as_number(value: Value) -> float | None:
@@ -257,35 +221,6 @@ def _only_member(mask: Value) -> int | None:
     if mask is None or not isinstance(mask, int) or mask.bit_count() != 1:
         return None
     return mask.bit_length() - 1
-
-
-def _before_each(order: Sequence[tuple[float, int]]) -> list[int]:
-    """For every instance the set of those that come strictly before it in the order."""
-    before = [0] * len(order)
-    passed, level, last = 0, 0, None
-    for measure, i in order:
-        if measure != last:
-            passed, level, last = passed | level, 0, measure
-        before[i] = passed
-        level |= 1 << i
-    return before
-
-
-def _ranked(order: Sequence[tuple[float, int]], mask: int, rank: int) -> int | None:
-    """The member at a rank of an ordered list, None beyond its end and where the rank is tied."""
-    place, found, last = 0, None, None
-    for measure, i in order:
-        if not mask >> i & 1:
-            continue
-        place += 1
-        if place >= rank and measure == last:
-            return None
-        if place == rank:
-            found = i
-        elif place > rank:
-            break
-        last = measure
-    return found
 
 
 def _step(node: Node, at: Places) -> Step:
@@ -303,7 +238,7 @@ def _step_of_lone(node: Node, at: Places, lone: Sequence[str]) -> Step:
 
 
 # Each step below knows the places of its inputs among the values: `at` as sets, numbers and conditions, `one` as
-# instances. What is decided by the program alone is decided here, once, and not in the step: a plan runs on many worlds.
+# instances. What the program alone decides is decided here, once, and not in the step: a plan runs on many worlds.
 
 
 def _objects(node: Objects, at: Places, one: Places) -> Step:
@@ -316,7 +251,9 @@ def _filter(node: Filter, at: Places, one: Places) -> Step:
 
     def step(world: World, values: Sequence[Value]) -> Value:
         members = values[of]
-        return members & world.having(attribute, wanted) if isinstance(members, int) else None
+        if not isinstance(members, int):
+            return None
+        return sum([1 << i for i in members_of(members) if world.attributes[i].get(attribute) == wanted])
 
     return step
 
@@ -341,7 +278,11 @@ def _side(node: SideOf, at: Places, one: Places) -> Step:
         members, anchor = values[of], values[at_anchor]
         if not isinstance(members, int) or not isinstance(anchor, int):
             return None
-        return members & world.on_side(side, anchor)
+        measures = world.cx if side in ("left", "right") else world.cy
+        here = measures[anchor]
+        if side in ("left", "above"):
+            return sum([1 << i for i in members_of(members) if measures[i] < here])
+        return sum([1 << i for i in members_of(members) if measures[i] > here])
 
     return step
 
@@ -374,19 +315,37 @@ def _extreme(node: Extreme, at: Places, one: Places) -> Step:
 
     def step(world: World, values: Sequence[Value]) -> Value:
         members = values[of]
-        return world.ranked(axis, rank, members) if isinstance(members, int) else None
+        if not isinstance(members, int):
+            return None
+        measures, sign = world.measures(axis)
+        order = sorted([(sign * measures[i], i) for i in members_of(members)])
+        if len(order) < rank:
+            return None
+        measure, found = order[rank - 1]
+        tied = (rank > 1 and order[rank - 2][0] == measure) or (rank < len(order) and order[rank][0] == measure)
+        return None if tied else found
 
     return step
 
 
 def _by_distance(node: Nearest | Farthest, at: Places, one: Places) -> Step:
-    of, at_anchor, far = at[node.of], one[node.anchor], isinstance(node, Farthest)
+    of, at_anchor, sign = at[node.of], one[node.anchor], -1 if isinstance(node, Farthest) else 1
 
     def step(world: World, values: Sequence[Value]) -> Value:
         members, anchor = values[of], values[at_anchor]
         if not isinstance(members, int) or not isinstance(anchor, int):
             return None
-        return world.closest(anchor, far, members)
+        cx, cy = world.cx, world.cy
+        x, y = cx[anchor], cy[anchor]
+        least, found = math.inf, None
+        for i in members_of(members & ~(1 << anchor)):
+            dx, dy = cx[i] - x, cy[i] - y
+            measure = sign * (dx * dx + dy * dy)
+            if measure < least:
+                least, found = measure, i
+            elif measure == least:
+                found = None
+        return found
 
     return step
 

@@ -45,7 +45,7 @@ def hopchain(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "stdin", StringIO(answers))
         capfd.readouterr()
-        code = cli.run(arguments)
+        code = cli.call(arguments)
         told = capfd.readouterr()
         return Ended(code, told.out, told.err)
 

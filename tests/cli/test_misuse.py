@@ -154,8 +154,8 @@ HEAVY = ("dagster", "great_expectations", "pyarrow.dataset", "torch", "matplotli
 def test_quick_commands_import_nothing_heavy(done_home: Path, arguments: list[str], never: tuple[str, ...]) -> None:
     """Help comes at once, and looking never waits for Dagster."""
     program = (
-        "import sys; from hopchain_assets.cli import run\n"
-        f"code = run({arguments!r}); print([n for n in {never!r} if n in sys.modules], file=sys.stderr); sys.exit(code)"
+        "import sys; from hopchain_assets.cli import call\n"
+        f"code = call({arguments!r}); print([n for n in {never!r} if n in sys.modules], file=sys.stderr); sys.exit(code)"
     )
     environment = os.environ | {"HOPCHAIN_HOME": str(done_home)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)

@@ -214,9 +214,10 @@ def test_decisive_wants_known_colours() -> None:
     asked = program(
         "z",
         *NODES[:9],
-        {"id": "h", "op": "compare", "by": "attribute", "relation": "is", "left": "d", "right": "red", "attribute": "color"},
+        {"id": "h", "op": "compare", "by": "attribute", "attribute": "color", "relation": "is", "left": "d"}
+        | {"right": "red"},
         *NODES[10:],
-    )  # fmt: skip
+    )
     known, unknown = coloured(["red", "blue"]), coloured([None, "blue"])
     assert rule_of(known, stated(asked, known)) == "certified"
     assert rule_of(unknown, stated(asked, unknown)) == "unique_reference"

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from hopchain_assets.settings import Settings
+from hopchain_assets.sources.coco import read_coco
 from hopchain_assets.stages.engine import run_stage
 from hopchain_assets.stages.facts import chain_of, read_facts
 from hopchain_assets.stages.line import STAGES, Line
@@ -96,14 +97,12 @@ def test_one_setting_reopens_its_stage_and_what_its_output_changes(
 
 
 def test_an_audit_reopens_what_depends_on_it(home: Path, scenes: Path) -> None:
-    """Chains of annotated pictures wait until somebody has looked at their categories, and are withdrawn with the word."""
+    """Chains over annotations wait until somebody has looked at their categories; taken back, the word withdraws them."""
     line = new_line(home)
     document = json.loads((scenes / "instances.json").read_text())
     document["info"] = {}
     copy = home / "plain.json"
     copy.write_text(json.dumps(document))
-    from hopchain_assets.sources.coco import read_coco
-
     members = read_coco(scenes / "images", copy, exhaustive=False).members
     land(line.lake, [Landed(m.source_uri, m.content_sha256, m.annotations) for m in members], 64)
     run_all(line)
