@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import signal
@@ -52,6 +53,15 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"hopchain_assets.cli.{listed.module}")
         return getattr(module, listed.function)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with; of a misspelt one the likeliest is named."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            alike = difflib.get_close_matches(args[0], COMMANDS, 1)
+            ctx.fail(f"There is no command {args[0]!r}." + (f" Do you mean {alike[0]}?" if alike else ""))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, by section, without importing any."""

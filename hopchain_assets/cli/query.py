@@ -42,6 +42,8 @@ def query(sql: str | None, form: str | None, output: Path | None, attach: bool) 
     chosen = form or _form_of(output)
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for the screen: name a file with --output.")
+    if output and not output.parent.is_dir():
+        raise click.UsageError(f"There is no folder {output.parent}.")
     _check(sql)
     try:
         frame = lake.query(sql)

@@ -97,7 +97,7 @@ def test_one_setting_reopens_its_stage_and_what_its_output_changes(
 
 
 def test_an_audit_reopens_what_depends_on_it(home: Path, scenes: Path) -> None:
-    """Chains over annotations wait until somebody has looked at their categories; taken back, the word withdraws them."""
+    """Chains over annotations wait until somebody has looked; taken back, that word withdraws them."""
     line = new_line(home)
     document = json.loads((scenes / "instances.json").read_text())
     document["info"] = {}
