@@ -159,7 +159,8 @@ def _encoded(frame: pl.DataFrame, form: str) -> bytes:
     if form == "csv":
         _flat(frame).write_csv(buffer)
         return buffer.getvalue()
-    lines = frame.write_ndjson().splitlines()
+    # polars writes decimals as texts, but `SELECT 2.5` is a number to whoever asks
+    lines = frame.with_columns(pl.col(pl.Decimal).cast(pl.Float64)).write_ndjson().splitlines()
     return ("[" + ",".join(f"\n  {line}" for line in lines) + ("\n]\n" if lines else "]\n")).encode()
 
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-from hopchain_assets.defs.metadata import SHOWN, changed, report_metadata
+from hopchain_assets.defs.metadata import SHOWN, changed, pages
 from hopchain_assets.defs.partitions import IMAGE_BATCH
 from hopchain_assets.defs.pictures import chains_metadata, masks_metadata
 from hopchain_assets.defs.resource import LineResource
 from hopchain_assets.stages.line import Line
 
 OWNERS = ["team:hopchain"]
+FEW_BATCHES = 8
 Pictures = Callable[[Line, str], dict[str, dg.MetadataValue]]
 
 GIVEN = [
@@ -129,8 +130,10 @@ def _run(context: dg.AssetExecutionContext, line: LineResource, stage: str, pict
     """The stage on each batch of the run, and what each partition's page shows."""
     # all batches before the first page: its totals are those of the end of the run
     reports = [line.run(stage, batch) for batch in context.partition_keys]
+    told = pages(line.line.lake, stage, reports)
     for report in reports:
         context.log.info(f"{stage} {report.batch}: {report.pending_before} pending, {report.pending_after} after it")
-        # pictures first, as they are what one comes to see
-        shown = pictures(line.line, report.batch) if pictures and changed(report) else {}
-        context.add_asset_metadata(shown | report_metadata(line.line.lake, report), partition_key=report.batch)
+        # pictures first, as they are what one comes to see; drawing them again for many batches would only cost
+        worth_it = changed(report) or len(reports) <= FEW_BATCHES
+        shown = pictures(line.line, report.batch) if pictures and worth_it else {}
+        context.add_asset_metadata(shown | told[report.batch], partition_key=report.batch)

@@ -164,6 +164,7 @@ class Plan:
             self.position[node.id] = k
             gives[node.id] = node.gives
         self._answer = self.position[program.answer]
+        self._essential = self._always_needed()
         self._after: dict[int, list[int]] = {}
 
     def run(self, world: World) -> list[Value]:
@@ -173,9 +174,20 @@ class Plan:
             values.append(step(world, values))
         return values
 
+    def run_defined(self, world: World) -> list[Value] | None:
+        """The value of every node, or None where the answer has no value: that is known before the last step."""
+        values: list[Value] = []
+        for step in self._steps:
+            value = step(world, values)
+            if value is None and self._essential >> len(values) & 1:
+                return None
+            values.append(value)
+        return None if values[self._answer] is None else values
+
     def answer(self, world: World) -> float | None:
         """The answer alone."""
-        return _as_number(self.run(world)[self._answer])
+        values = self.run_defined(world)
+        return None if values is None else _as_number(values[self._answer])
 
     def answer_if(self, world: World, values: Sequence[Value], changes: Mapping[int, Value]) -> float | None:
         """The answer when the nodes at these positions had these values, all else as in `values`."""
@@ -188,8 +200,19 @@ class Plan:
             affected = sorted({k for position in changes for k in self.after(position)})
         for k in affected:
             if k not in changes:
-                changed[k] = self._steps[k](world, changed)
+                value = changed[k] = self._steps[k](world, changed)
+                if value is None and self._essential >> k & 1 and len(changes) == 1:
+                    return None
         return _as_number(changed[self._answer])
+
+    def _always_needed(self) -> int:
+        """The set of nodes without whose value there is no answer: all that it uses, branches of a `pick` apart."""
+        needed = 1 << self._answer
+        for k in range(self._answer, -1, -1):
+            if needed >> k & 1:
+                node = self.program.nodes[k]
+                needed |= 1 << self.position[node.condition] if isinstance(node, Pick) else self._reads[k]
+        return needed
 
     def after(self, position: int) -> list[int]:
         """Positions of the nodes that depend on a node, in order."""

@@ -433,16 +433,15 @@ def _canonical(program: Program, constants: bool) -> str:
     text: dict[str, str] = {}
     for node in program.nodes:
         parts = [node.op]
-        for name in _field_names(type(node)):
+        literal = isinstance(node, Compare) and _is_literal(node)
+        for name, is_reference in _field_names(type(node)):
             value = getattr(node, name)
-            if isinstance(node, Arith) and name == "terms":
+            if isinstance(value, str):
+                parts.append(text[value] if is_reference and not (literal and name == "right") else repr(value))
+            elif isinstance(node, Arith) and name == "terms":
                 parts.append(_canonical_terms(node, text, constants))
-            elif not isinstance(value, str):
-                parts.append(repr(_plain(value)) if constants or name == "rank" else "#")
-            elif name in REFERENCES and not (name == "right" and isinstance(node, Compare) and _is_literal(node)):
-                parts.append(text[value])
             else:
-                parts.append(repr(value))
+                parts.append(repr(_plain(value)) if constants or name == "rank" else "#")
         joined = f"({' '.join(parts)})"
         # a digest keeps the text of a deep program from doubling at every shared node
         text[node.id] = joined if len(joined) <= 120 else hashlib.sha256(joined.encode()).hexdigest()
@@ -464,5 +463,6 @@ REFERENCES = frozenset({"of", "anchor", "left", "right", "condition", "yes", "no
 
 
 @functools.cache
-def _field_names(cls: type[Node]) -> tuple[str, ...]:
-    return tuple(item.name for item in dataclasses.fields(cls) if item.name != "id")
+def _field_names(cls: type[Node]) -> tuple[tuple[str, bool], ...]:
+    """Fields in order but for the id, each with whether a text there names a node."""
+    return tuple((item.name, item.name in REFERENCES) for item in dataclasses.fields(cls) if item.name != "id")

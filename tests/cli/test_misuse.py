@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hopchain_assets.cli import COMMANDS, hopchain as group
+from hopchain_assets.cli import COMMANDS
+from hopchain_assets.cli import hopchain as group
 from tests.cli.conftest import Hopchain
 
 MISUSES = {
@@ -155,7 +156,8 @@ def test_quick_commands_import_nothing_heavy(done_home: Path, arguments: list[st
     """Help comes at once, and looking never waits for Dagster."""
     program = (
         "import sys; from hopchain_assets.cli import call\n"
-        f"code = call({arguments!r}); print([n for n in {never!r} if n in sys.modules], file=sys.stderr); sys.exit(code)"
+        f"code = call({arguments!r})\n"
+        f"print([name for name in {never!r} if name in sys.modules], file=sys.stderr); sys.exit(code)"
     )
     environment = os.environ | {"HOPCHAIN_HOME": str(done_home)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from looking import Home, TwoRuns
 
-from hopchain_assets.defs.launch import Launched, launch
+from hopchain_assets.defs.launch import launch
 from hopchain_assets.settings import Settings
 from hopchain_assets.sources.coco import read_coco
 from hopchain_assets.sources.scenes.dataset import render_scenes
 from hopchain_assets.warehouse.landing import Audit, Landed, batches, land, record_audits
-
-Home = tuple[Settings, list[str]]
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +32,27 @@ def landed(home: Path, scenes: Path, count: int, batch_size: int) -> Home:
 
 
 @pytest.fixture
-def land_scenes(tmp_path: Path, scenes: Path) -> Callable[[int, int], Home]:
-    """Lands some scenes in batches of some size, in a home of this test's own."""
-    return lambda count, batch_size: landed(tmp_path / "home", scenes, count, batch_size)
+def three_batches(tmp_path: Path, scenes: Path) -> Home:
+    """Three scenes in a batch each, in a home of this test's own."""
+    return landed(tmp_path / "home", scenes, 3, 1)
+
+
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Home:
+    """Two scenes in a batch each, run once. Tests spoil it, and mend it again."""
+    settings, names = landed(tmp_path_factory.mktemp("mended") / "home", scenes, 2, 1)
+    assert launch(settings, names).success
+    return settings, names
 
 
 @pytest.fixture(scope="session")
-def first_run(
-    tmp_path_factory: pytest.TempPathFactory, scenes: Path
-) -> tuple[Settings, list[str], Launched, list[tuple[str, str, int, int]]]:
-    """Six scenes in two batches, run once; and what the progress callback was told. Tests only look at it."""
-    settings, names = landed(tmp_path_factory.mktemp("first") / "home", scenes, 6, 3)
+def two_runs(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> TwoRuns:
+    """Made once; tests only look at it."""
+    settings, names = landed(tmp_path_factory.mktemp("runs") / "home", scenes, 6, 3)
     told: list[tuple[str, str, int, int]] = []
-    return settings, names, launch(settings, names, lambda *step: told.append(step)), told
+    ledger = "FROM stage_done ORDER BY ALL"
+    lake = settings.line().lake
+    first = launch(settings, names, lambda *step: told.append(step))
+    before = lake.query(ledger)
+    second = launch(settings, names)
+    return TwoRuns(settings, names, first, second, told, (before, lake.query(ledger)))

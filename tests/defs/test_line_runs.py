@@ -2,76 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import dagster as dg
-from looking import CHECKS, evaluations, markdown, materialisations
+from looking import CHECKS, Home, TwoRuns, evaluations, markdown, materialisations
 
-from hopchain_assets.defs.launch import Launched, launch, open_instance
+from hopchain_assets.defs.launch import launch, open_instance
 from hopchain_assets.defs.metadata import SHOWN
-from hopchain_assets.settings import Settings
+from hopchain_assets.defs.partitions import sync_partitions
 from hopchain_assets.stages.line import STAGES
 from hopchain_assets.warehouse.landing import Landed, batches, land
 
-FirstRun = tuple[Settings, list[str], Launched, list[tuple[str, str, int, int]]]
-LandScenes = Callable[[int, int], tuple[Settings, list[str]]]
 LARGEST = 300_000
 
 
-def test_a_first_run_is_green_and_seen_in_the_web_ui(first_run: FirstRun) -> None:
+def test_a_first_run_is_green_and_seen_in_the_web_ui(two_runs: TwoRuns) -> None:
     """One run of the job does all batches; every check passes, for each batch and for all together."""
-    settings, names, launched, told = first_run
+    names, launched = two_runs.batches, two_runs.first
     assert launched.success and launched.changed
     assert (launched.failures, launched.failed_checks) == ([], [])
     assert [(report.stage, report.batch) for report in launched.reports] == [(s, b) for s in STAGES for b in names]
-    with open_instance(settings) as instance:
-        (run,) = instance.get_runs()
-        assert (run.run_id, run.job_name, run.status) == (launched.run_id, "line", dg.DagsterRunStatus.SUCCESS)
+    with open_instance(two_runs.settings) as instance:
+        run = instance.get_run_by_id(launched.run_id)
+        assert run and (run.job_name, run.status) == ("line", dg.DagsterRunStatus.SUCCESS)
         seen = evaluations(instance, launched.run_id)
-        assert set(seen) == {(*check, batch) for check in CHECKS for batch in [*names, ""]}
-        assert all(evaluation.passed for evaluation in seen.values())
-    assert {(stage, batch) for stage, batch, done, of in told if done == of} == {(s, b) for s in STAGES for b in names}
+    assert set(seen) == {(*check, batch) for check in CHECKS for batch in [*names, ""]}
+    assert all(evaluation.passed for evaluation in seen.values())
+    finished = {(stage, batch) for stage, batch, done, of in two_runs.told if done == of}
+    assert finished == {(stage, batch) for stage in STAGES for batch in names}
 
 
-def test_each_partition_tells_its_own_numbers(first_run: FirstRun) -> None:
+def test_each_partition_tells_its_own_numbers(two_runs: TwoRuns) -> None:
     """Row counts are those of the tables; pending, seconds and outcomes are there for each batch."""
-    settings, names, _, _ = first_run
-    with open_instance(settings) as instance:
+    lake = two_runs.settings.line().lake
+    reports = {(report.stage, report.batch): report for report in two_runs.first.reports}
+    with open_instance(two_runs.settings) as instance:
         for stage in STAGES:
-            counts = settings.line().lake.query(f'SELECT batch FROM "{SHOWN[stage].table}"')["batch"]
-            events = materialisations(instance, stage)
-            assert set(events) == set(names)
+            rows = lake.query(f'SELECT batch FROM "{SHOWN[stage].table}"')["batch"].to_list()
+            events = materialisations(instance, stage, two_runs.first.run_id)
+            assert set(events) == set(two_runs.batches)
             for batch, event in events.items():
-                found = {name: value.value for name, value in event.metadata.items()}
-                assert found["dagster/partition_row_count"] == counts.to_list().count(batch)
-                assert found["dagster/row_count"] == len(counts)
-                assert found["pending before"] == (1 if stage == "training_shards" else found["pending before"]) > 0
-                assert found["pending after"] == 0
-                assert found["seconds"] > 0 and found["outcome: done"] > 0
+                told = {name: value.value for name, value in event.metadata.items()}
+                report = reports[stage, batch]
+                assert told["dagster/partition_row_count"] == rows.count(batch)
+                assert told["dagster/row_count"] == len(rows)
+                assert (told["pending before"], told["pending after"]) == (report.pending_before, report.pending_after)
+                assert told["seconds"] == round(report.seconds, 3)
+                assert told["outcome: done"] == report.outcomes["done"]
                 assert len(dg.serialize_value(event)) < LARGEST
 
 
-def test_rejections_are_told_by_rule(first_run: FirstRun) -> None:
+def test_rejections_are_told_by_rule(two_runs: TwoRuns) -> None:
     """What the page of a batch's chains says of each rule is what `rejected_chains` holds."""
-    settings, _, _, _ = first_run
     sql = "SELECT batch, rule, count(*) FROM rejected_chains GROUP BY ALL"
-    stored = {(batch, rule): count for batch, rule, count in settings.line().lake.query(sql).iter_rows()}
-    with open_instance(settings) as instance:
+    stored = {(batch, rule): count for batch, rule, count in two_runs.settings.line().lake.query(sql).iter_rows()}
+    with open_instance(two_runs.settings) as instance:
         told = {
             (batch, name.removeprefix("rejected: ")): value.value
-            for batch, event in materialisations(instance, "hop_chains").items()
+            for batch, event in materialisations(instance, "hop_chains", two_runs.first.run_id).items()
             for name, value in event.metadata.items()
             if name.startswith("rejected: ")
         }
     assert told == stored
 
 
-def test_masks_and_chains_are_shown(first_run: FirstRun) -> None:
+def test_masks_and_chains_are_shown(two_runs: TwoRuns) -> None:
     """The outlines come as a picture; a chain with its picture, question, hops with results, and answer."""
-    settings, names, _, _ = first_run
-    with open_instance(settings) as instance:
-        texts = markdown(instance)
-    for batch in names:
+    with open_instance(two_runs.settings) as instance:
+        texts = markdown(instance, two_runs.first.run_id)
+    for batch in two_runs.batches:
         assert "(data:image/jpeg;base64," in texts[f"instance_masks {batch} mask outlines"]
         chain = texts[f"hop_chains {batch} chain 1"]
         assert "(data:image/jpeg;base64," in chain
@@ -79,84 +76,52 @@ def test_masks_and_chains_are_shown(first_run: FirstRun) -> None:
         assert f"training_shards {batch} sample" in texts
 
 
-def test_the_manifest_is_published(first_run: FirstRun) -> None:
-    """The page of the shards names the folder and the manifest, which is there."""
-    settings, _, _, _ = first_run
-    with open_instance(settings) as instance:
-        for event in materialisations(instance, "training_shards").values():
-            assert event.metadata["shard folder"].value == settings.shard_folder
-            assert event.metadata["manifest"].value == f"{settings.shard_folder}/manifest.json"
+def test_the_manifest_is_published(two_runs: TwoRuns) -> None:
+    """The page of the shards names the folder and the manifest."""
+    folder = two_runs.settings.shard_folder
+    with open_instance(two_runs.settings) as instance:
+        for event in materialisations(instance, "training_shards", two_runs.first.run_id).values():
+            assert event.metadata["shard folder"].value == folder
+            assert event.metadata["manifest"].value == f"{folder}/manifest.json"
 
 
-def test_a_second_run_does_nothing_and_says_so(land_scenes: LandScenes) -> None:
+def test_a_second_run_does_nothing_and_says_so(two_runs: TwoRuns) -> None:
     """Nothing is pending, no row changes, and the checks recognise the rows that they passed."""
-    settings, names = land_scenes(1, 2)
-    launch(settings, names)
-    lake = settings.line().lake
-    before = lake.query("FROM stage_done").sort("stage")
-    again = launch(settings, names)
+    again = two_runs.second
     assert again.success and not again.changed
     assert all(report.pending_before == report.pending_after == 0 for report in again.reports)
-    assert lake.query("FROM stage_done").sort("stage").equals(before)
-    with open_instance(settings) as instance:
+    before, after = two_runs.ledgers
+    assert after.equals(before)
+    with open_instance(two_runs.settings) as instance:
         for stage in STAGES:
-            event = materialisations(instance, stage)[names[0]]
-            assert "nothing was pending" in str(event.metadata["this run"].value)
+            for event in materialisations(instance, stage, again.run_id).values():
+                assert "nothing was pending" in str(event.metadata["this run"].value)
         seen = evaluations(instance, again.run_id)
-        assert {evaluation.description for evaluation in seen.values()} == {
-            "These rows passed before and have not changed since."
-        }
+    assert {evaluation.description for evaluation in seen.values()} == {
+        "These rows passed before and have not changed since."
+    }
 
 
-def test_batches_apart_are_run_apart(land_scenes: LandScenes) -> None:
-    """Of three batches the first and the last are run, and the one between is left alone."""
-    settings, names = land_scenes(3, 1)
-    with open_instance(settings) as instance:
-        from hopchain_assets.defs.partitions import sync_partitions
+def test_batches_apart_are_run_apart(three_batches: Home) -> None:
+    """Of three batches two that are no neighbours are run, and the one between is left alone.
 
-        sync_partitions(instance, names)
-    launched = launch(settings, [names[2], names[0]])
-    assert launched.success and len(launched.run_ids) == 2
-    assert {report.batch for report in launched.reports} == {names[0], names[2]}
-    with open_instance(settings) as instance:
-        assert set(materialisations(instance, "raw_images")) == {names[0], names[2]}
-
-
-def test_nothing_asked_is_nothing_run(land_scenes: LandScenes) -> None:
-    """A launch without batches makes no run."""
-    settings, _ = land_scenes(1, 1)
-    launched = launch(settings, [])
-    assert launched.success and not launched.run_ids and not launched.changed
-
-
-def test_a_broken_picture_does_not_fail_the_run(land_scenes: LandScenes) -> None:
-    """It goes to quarantine, its page says so, and the run stays green though nothing can follow."""
-    settings, _ = land_scenes(1, 1)
-    lake = settings.line().lake
+    One of them holds a broken picture: it goes to quarantine, its page says so, and its run is green.
+    """
+    settings, names = three_batches
     broken = settings.home / "broken.jpg"
     broken.write_bytes(b"no picture")
+    lake = settings.line().lake
     land(lake, [Landed(str(broken), "0" * 64, None)], 1)
-    batch = batches(lake)[-1]
-    launched = launch(settings, [batch])
-    assert launched.success, launched.failures
+    last = batches(lake)[-1]
     with open_instance(settings) as instance:
-        told = materialisations(instance, "raw_images")[batch].metadata
-    assert told["outcome: quarantined"].value == 1
-    assert told["quarantined: changed since it landed"].value == 1
-
-
-def test_a_step_that_fails_is_told(land_scenes: LandScenes) -> None:
-    """Without its picture a shard cannot be written: the step, the reason, and no success."""
-    settings, names = land_scenes(1, 1)
-    first = launch(settings, names)
-    assert first.success
-    for file in (settings.home / "pictures").rglob("*"):
-        if file.is_file():
-            file.unlink()
-    settings.line().lake.transact(
-        "training_shards", names[0], lambda c: c.execute("DELETE FROM stage_done WHERE stage = 'training_shards'")
-    )
-    failed = launch(settings, names)
-    assert not failed.success
-    ((step, message),) = failed.failures
-    assert step == "training_shards" and "FileNotFoundError" in message
+        sync_partitions(instance, batches(lake))
+    assert launch(settings, []).run_ids == []
+    launched = launch(settings, [last, names[0]])
+    assert launched.success, launched.failures
+    assert len(launched.run_ids) == 2
+    assert {report.batch for report in launched.reports} == {names[0], last}
+    with open_instance(settings) as instance:
+        done = [set(materialisations(instance, "raw_images", run_id)) for run_id in launched.run_ids]
+        told = materialisations(instance, "raw_images", launched.run_id)[last].metadata
+    assert done == [{names[0]}, {last}]
+    assert told["outcome: quarantined"].value == told["quarantined: changed since it landed"].value == 1

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from looking import markdown, materialisations
+from looking import markdown
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -46,8 +46,7 @@ def test_hostile_names_are_text_on_every_page(tmp_path: Path, scenes: Path) -> N
     launched = launch(settings, batches(settings.line().lake))
     assert launched.success, launched.failures
     with open_instance(settings) as instance:
-        texts = markdown(instance)
-        assert materialisations(instance, "instance_masks")
+        texts = markdown(instance, launched.run_id)
     assert {name.split()[0] for name in texts} >= {"raw_images", "categories", "instance_masks"}
     assert sum("onerror" in text for text in texts.values()) >= 3
     reader = MarkdownIt("gfm-like", {"html": True, "linkify": False})

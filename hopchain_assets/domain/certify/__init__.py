@@ -69,13 +69,15 @@ class Certifier:
         self._twins: list[World] | None = None
         self._questions: set[str] = set()
         self._programs: set[str] = set()
+        self._identified: tuple[Chain, str, str] | None = None
 
     def certify(self, chain: Chain) -> Finding | None:
         """The first finding, None for a certified chain, which then counts for `duplicate`."""
         finding = next(self.findings(chain), None)
         if finding is None:
-            self._questions.add(normal_question(chain.question))
-            self._programs.add(chain.program.shape())
+            question, shape = self._identity(chain)
+            self._questions.add(question)
+            self._programs.add(shape)
         return finding
 
     def findings(self, chain: Chain) -> Iterator[Finding]:
@@ -163,7 +165,14 @@ class Certifier:
             yield Finding("coverage", "the stated instances are not those that the program involves")
 
     def _duplicate(self, chain: Chain) -> Iterator[Finding]:
-        if normal_question(chain.question) in self._questions:
+        question, shape = self._identity(chain)
+        if question in self._questions:
             yield Finding("duplicate", "the same words were certified for this picture before")
-        elif chain.program.shape() in self._programs:
+        elif shape in self._programs:
             yield Finding("duplicate", "the same looks were certified for this picture before, with other constants")
+
+    def _identity(self, chain: Chain) -> tuple[str, str]:
+        """What a later chain must not repeat: the words and the looks. Asked for twice a chain, worked out once."""
+        if self._identified is None or self._identified[0] is not chain:
+            self._identified = (chain, normal_question(chain.question), chain.program.shape())
+        return self._identified[1:]

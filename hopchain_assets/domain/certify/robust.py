@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from hopchain_assets.domain.interpreter import Plan, World
 from hopchain_assets.domain.masks import Shape, decode, dilated, eroded, pixels_in_box
@@ -30,10 +31,7 @@ def disturbed_worlds(facts: Facts, seed: int, disturbance: Disturbance) -> list[
     for number in range(disturbance.worlds):
         chosen = [options[number] if number < 2 else random.choice(options) for options in variants]
         moved = [_moved(option, random, facts, disturbance.shift) for option in chosen]
-        items = [option.instance for option in moved]
-        worlds.append(
-            World.of_instances(items, (facts.width, facts.height), _Pairs(facts.pairs, moved), facts.perceptions)
-        )
+        worlds.append(_twin(facts, moved))
     return worlds
 
 
@@ -46,53 +44,62 @@ def robust(plan: Plan, answer: float, worlds: Sequence[World]) -> Iterator[Findi
             return
 
 
-@dataclass(frozen=True, slots=True)
-class _Option:
-    """An instance with a border lost (`grown` < 0) or gained, in pixels."""
+class _Option(NamedTuple):
+    """Where an instance may be: with a border lost (`grown` < 0) or gained, in pixels. `shape` is not moved along."""
 
-    instance: Instance
     shape: Shape | None
+    box: tuple[float, float, float, float]
+    cx: float
+    cy: float
+    area: float
     grown: int
 
 
 def _variants(item: Instance, facts: Facts, disturbance: Disturbance) -> list[_Option]:
     """Shrunk, grown and as it is; without a mask the instance as it is."""
     shape = decode(item.mask_rle, facts.height, facts.width) if item.mask_rle else None
-    plain = _Option(item, shape, 0)
+    plain = _Option(shape, item.box, item.cx, item.cy, item.area, 0)
     if shape is None:
         return [plain, plain, plain]
     pixels = max(1, round(disturbance.border * math.sqrt(item.area)))
     small, large = eroded(shape, pixels), dilated(shape, pixels, facts.height, facts.width)
-    shrunk = plain if small is None else _Option(_with_shape(item, small), small, -pixels)
-    return [shrunk, _Option(_with_shape(item, large), large, pixels), plain]
-
-
-def _with_shape(item: Instance, shape: Shape) -> Instance:
-    cx, cy = shape.center
-    return replace(item, box=shape.box, cx=cx, cy=cy, area=shape.area)
+    shrunk = plain if small is None else _Option(small, small.box, *small.center, small.area, -pixels)
+    return [shrunk, _Option(large, large.box, *large.center, large.area, pixels), plain]
 
 
 def _moved(option: _Option, random: Random, facts: Facts, shift: float) -> _Option:
     dx, dy = random.uniform(-shift, shift) * facts.width, random.uniform(-shift, shift) * facts.height
-    item = option.instance
-    x0, y0, x1, y1 = item.box
-    box = (x0 + dx, y0 + dy, x1 + dx, y1 + dy)
-    return replace(option, instance=replace(item, box=box, cx=item.cx + dx, cy=item.cy + dy))
+    shape, (x0, y0, x1, y1), cx, cy, area, grown = option
+    return _Option(shape, (x0 + dx, y0 + dy, x1 + dx, y1 + dy), cx + dx, cy + dy, area, grown)
+
+
+def _twin(facts: Facts, options: Sequence[_Option]) -> World:
+    ids = [item.instance_id for item in facts.instances]
+    return World(
+        (facts.width, facts.height),
+        ids,
+        [item.category for item in facts.instances],
+        [option.cx for option in options],
+        [option.cy for option in options],
+        [option.area for option in options],
+        [item.attributes for item in facts.instances],
+        _Pairs(facts.pairs, dict(zip(ids, options, strict=True))),
+        facts.perceptions,
+    )
 
 
 class _Pairs(Mapping[tuple[str, str], Pair]):
     """Pair relations of a twin, worked out when a program asks for one: most never do."""
 
-    def __init__(self, pairs: Mapping[tuple[str, str], Pair], options: Sequence[_Option]) -> None:
-        self.pairs = pairs
-        self.options = {option.instance.instance_id: option for option in options}
+    def __init__(self, pairs: Mapping[tuple[str, str], Pair], options: Mapping[str, _Option]) -> None:
+        self.pairs, self.options = pairs, options
 
     def __getitem__(self, key: tuple[str, str]) -> Pair:
         pair = self.pairs[key]
         a, b = self.options[key[0]], self.options[key[1]]
         share = pair.inside_share
         if a.shape is not None:
-            share = pixels_in_box(a.shape, b.instance.box) / a.shape.area
+            share = pixels_in_box(a.shape, b.box) / a.shape.area
         return Pair(pair.overlap_px, share, max(0.0, pair.edge_gap - a.grown - b.grown))
 
     def __iter__(self) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,8 @@ whenever the chain has an answer at all, a reader can tell it without looking.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from random import Random
 
 from hopchain_assets.domain.certify.structure import Structure
@@ -20,6 +20,7 @@ from hopchain_assets.domain.records import Facts, Finding, Pair
 MOST_WORLDS = 160
 ENOUGH = 48
 SELDOM = 0.08
+_TOUCHING = Pair(0.0, 1.0, 0.0)
 
 
 class Scattered:
@@ -28,6 +29,13 @@ class Scattered:
     def __init__(self, facts: Facts, seed: int) -> None:
         self.facts, self.random = facts, Random(seed)
         self.worlds: list[World] = []
+        items = facts.instances
+        self._ids, self._categories = [item.instance_id for item in items], [item.category for item in items]
+        self._attributes = [item.attributes for item in items]
+        self._places = [
+            [k for k, other in enumerate(self._categories) if other == category]
+            for category in sorted(set(self._categories))
+        ]
 
     def world(self, number: int) -> World:
         """The picture of that number."""
@@ -36,61 +44,57 @@ class Scattered:
         return self.worlds[number]
 
     def _scatter(self) -> World:
-        facts, random = self.facts, self.random
-        uniform, items = random.random, facts.instances
-        attributes = [item.attributes for item in items]
-        for category in sorted({item.category for item in items}):
-            places = [k for k, item in enumerate(items) if item.category == category]
-            donors = [items[k].attributes for k in places]
-            random.shuffle(donors)
-            for k, donor in zip(places, donors, strict=True):
-                attributes[k] = donor
+        width, height, uniform = self.facts.width, self.facts.height, self.random.random
         return World(
-            (facts.width, facts.height),
-            [item.instance_id for item in items],
-            [item.category for item in items],
-            [uniform() * facts.width for _ in items],
-            [uniform() * facts.height for _ in items],
-            [item.area * (0.3 + 2.7 * uniform()) for item in items],
-            attributes,
-            self._relations(),
-            facts.perceptions,
+            (width, height),
+            self._ids,
+            self._categories,
+            attributes=self._exchanged(),
+            cx=[uniform() * width for _ in self._ids],
+            cy=[uniform() * height for _ in self._ids],
+            area=[item.area * (0.3 + 2.7 * uniform()) for item in self.facts.instances],
+            pairs={key: _TOUCHING for key in self.facts.pairs if uniform() < 0.4},
+            perceptions=self.facts.perceptions,
         )
 
-    def _relations(self) -> dict[tuple[str, str], Pair]:
-        random, facts = self.random, self.facts
-        chosen = [key for key in facts.pairs if random.random() < 0.4]
-        return dict.fromkeys(chosen, Pair(0.0, 1.0, 0.0))
+    def _exchanged(self) -> list[Mapping[str, str]]:
+        """Instances of a category take one another's attributes."""
+        attributes = list(self._attributes)
+        for places in self._places:
+            donors = [self._attributes[k] for k in places]
+            self.random.shuffle(donors)
+            for k, donor in zip(places, donors, strict=True):
+                attributes[k] = donor
+        return attributes
 
 
 def self_answered(structure: Structure, plan: Plan, scattered: Scattered) -> Iterator[Finding]:
-    """Counts and conditions that turn out the same on nearly all scattered pictures on which the chain has an answer."""
-    watched = {
-        look: plan.position[look]
+    """Counts and conditions that turn out the same on nearly all scattered pictures on which the chain answers."""
+    # looks that have not varied enough yet: one that has needs no watching, more pictures never take that back
+    seen: dict[str, dict[Value, int]] = {
+        look: {}
         for look in structure.looks
         if structure.nodes[look].gives == "condition" or isinstance(structure.nodes[look], Count)
     }
-    seen: dict[str, Counter[Value]] = {look: Counter() for look in watched}
-    answer = plan.position[plan.program.answer]
     runs = 0
     for number in range(MOST_WORLDS):
-        values = plan.run(scattered.world(number))
-        if values[answer] is None:
+        values = plan.run_defined(scattered.world(number))
+        if values is None:
             continue
         runs += 1
-        for look, position in watched.items():
-            seen[look][values[position]] += 1
-        if runs >= ENOUGH or all(_varies(counter, ENOUGH) for counter in seen.values()):
+        for look, times in seen.items():
+            value = values[plan.position[look]]
+            times[value] = times.get(value, 0) + 1
+        seen = {look: times for look, times in seen.items() if not _varies(times, runs, ENOUGH)}
+        if runs >= ENOUGH or not seen:
             break
-    for look, counter in seen.items():
-        if not _varies(counter, max(runs, 1)):
-            value, times = counter.most_common(1)[0] if counter else ("nothing", 0)
-            yield Finding("self_answered", f"{look} is {value} in {times} of {runs} pictures nobody has seen")
+    for look, times in seen.items():
+        if not _varies(times, runs, max(runs, 1)):
+            value, often = max(times.items(), key=itemgetter(1)) if times else ("nothing", 0)
+            yield Finding("self_answered", f"{look} is {value} in {often} of {runs} pictures nobody has seen")
             return
 
 
-def _varies(counter: Counter[Value], runs: int) -> bool:
+def _varies(times: Mapping[Value, int], seen: int, runs: int) -> bool:
     """Whether what is not the commonest value came often enough."""
-    if not counter:
-        return False
-    return sum(counter.values()) - max(counter.values()) >= max(2, SELDOM * runs)
+    return bool(times) and seen - max(times.values()) >= max(2, SELDOM * runs)

@@ -10,28 +10,41 @@ from hopchain_assets.domain.english.reading import Unreadable, read_question
 from hopchain_assets.domain.program import Program
 from hopchain_assets.domain.records import Facts, Finding
 
-# what the writer of a question may see and its reader never does
+# what the writer of a question may see and its reader never does; the letters looked for ahead only save time
 HIDDEN = re.compile(
-    r"\b(bounding|box(?:es)?|borders?|masks?|crops?|cropped|patch(?:es)?|segment(?:s|ed|ation)?|outlined|pixels?"
+    r"\b(?=[abcilmops])(bounding|box(?:es)?|borders?|masks?|crops?|cropped|patch(?:es)?|segment(?:s|ed|ation)?|outlined|pixels?"
     r"|coordinates?|ids?|instances?|annotations?|labell?ed)\b",
     re.IGNORECASE,
 )
-COORDINATES = re.compile(r"[\[(<]\s*\d+(?:\.\d+)?\s*,\s*\d+|\b0?\.\d{2,}|\b[xy]\s*=\s*\d|\b[0-9a-f]{12,}\b")
+COORDINATES = re.compile(
+    r"[\[(<]\s*\d+(?:\.\d+)?\s*,\s*\d+|\b(?=[.0-9a-fxy])(?:0?\.\d{2,}|[xy]\s*=\s*\d|[0-9a-f]{12,}\b)"
+)
 QUOTED = re.compile(r"[\"\u201c\u201d\u00ab\u00bb\u2018]|(?<!\w)'[^']+'")
+
+PLAIN_NAME = re.compile(r"\w(?:[^']*\w)?")
 
 Reader = Callable[[str, Collection[str]], Program]
 
 
 def leakage(question: str, categories: Collection[str]) -> Iterator[Finding]:
     """No boxes, coordinates, masks, ids or quoted text of the picture (paper: the writer's aids stay hidden)."""
+    # a plain name that is taken out makes no leak, so a question that has none with the names has none without them
+    if _leak(question) is None and all(PLAIN_NAME.fullmatch(category) for category in categories):
+        return
     bare = question
     for category in sorted(categories, key=len, reverse=True):
         bare = re.sub(rf"\b{re.escape(category)}(?:e?s)?\b", "thing", bare, flags=re.IGNORECASE)
+    leak = _leak(bare)
+    if leak:
+        yield Finding("leakage", f"the question {leak}")
+
+
+def _leak(text: str) -> str | None:
     for pattern, what in ((HIDDEN, "speaks of"), (COORDINATES, "holds the coordinate or id"), (QUOTED, "quotes with")):
-        found = pattern.search(bare)
+        found = pattern.search(text)
         if found:
-            yield Finding("leakage", f"the question {what} {found.group(0)!r}")
-            return
+            return f"{what} {found.group(0)!r}"
+    return None
 
 
 def bound(question: str, program: Program, facts: Facts, seed: int, read: Reader = read_question) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ the composer's own way, so that most of what it proposes holds.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -97,17 +99,21 @@ class Sights:
     def __init__(self, facts: Facts, position: float = 0.03, ratio: float = 0.15) -> None:
         self.facts, self.ratio = facts, ratio
         items = facts.instances
-        self.size = np.array([facts.width, facts.height], float)
-        self.center = np.array([(i.cx, i.cy) for i in items]).reshape(-1, 2)
-        self.box = np.array([i.box for i in items], float).reshape(-1, 4)
-        self.area = np.array([i.area for i in items])
-        self.box_center = (self.box[:, :2] + self.box[:, 2:]) / 2
-        self.box_area = np.prod(self.box[:, 2:] - self.box[:, :2], axis=1)
-        self.apart = position * self.size
-        self.order = self._clear_order()
-        self.distance = _distances(self.center)
-        self.box_distance = _distances(self.box_center)
+        size = np.array([facts.width, facts.height], float)
+        center = np.array([(i.cx, i.cy) for i in items]).reshape(-1, 2)
+        box = np.array([i.box for i in items], float).reshape(-1, 4)
+        box_center = (box[:, :2] + box[:, 2:]) / 2
+        apart = position * size
+        # reckoned as arrays, kept as lists: they are read number by number, which is slow from an array
+        self.size, self.apart = size.tolist(), apart.tolist()
+        self.center, self.box, self.box_center = center.tolist(), box.tolist(), box_center.tolist()
+        self.area = [item.area for item in items]
+        self.box_area = np.prod(box[:, 2:] - box[:, :2], axis=1).tolist()
+        self.order = _clear_order(center, box, box_center, apart).tolist()
+        self.distance = _distances(center).tolist()
+        self.box_distance = _distances(box_center).tolist()
         self.gap = self._gaps()
+        self.size_of = Counter(item.category for item in items)
         self.groups = self._groups()
         # a method's own cache would keep the picture alive for ever
         self.steps = cache(self._steps)
@@ -116,22 +122,11 @@ class Sights:
         self.step_targets = cache(self._step_targets)
         self.count_results = cache(self._count_results)
 
-    def _clear_order(self) -> np.ndarray:
-        """`[2, n, n]`: -1 where i lies clearly before j along x or y, 1 clearly behind, 0 unclear."""
-        order = np.zeros((2, len(self.area), len(self.area)), int)
-        for axis in (0, 1):
-            center, box = self.center[:, axis], self.box_center[:, axis]
-            low, high = self.box[:, axis], self.box[:, axis + 2]
-            behind = (center[:, None] - center[None, :] >= self.apart[axis]) & (box[:, None] > box[None, :])
-            behind &= (low[:, None] >= center[None, :]) | (high[None, :] <= center[:, None])
-            order[axis] = behind.astype(int) - behind.T.astype(int)
-        return order
-
-    def _gaps(self) -> np.ndarray:
-        gaps = np.full((len(self.area), len(self.area)), np.nan)
+    def _gaps(self) -> list[list[float]]:
+        gaps = [[math.nan] * len(self.area) for _ in self.area]
         place = {item.instance_id: k for k, item in enumerate(self.facts.instances)}
         for (a, b), pair in self.facts.pairs.items():
-            gaps[place[a], place[b]] = pair.edge_gap
+            gaps[place[a]][place[b]] = pair.edge_gap
         return gaps
 
     def _groups(self) -> list[Group]:
@@ -151,7 +146,7 @@ class Sights:
 
     def rivals(self, group: Group) -> int:
         """How many instances the group's category has."""
-        return sum(item.category == group.category for item in self.facts.instances)
+        return self.size_of[group.category]
 
     def roots(self) -> list[Found]:
         """Instances that stand out in the whole picture."""
@@ -171,15 +166,15 @@ class Sights:
         if axis in ("largest", "smallest"):
             measure = self.area
         else:
-            measure = self.center[:, 0 if axis in ("left", "right") else 1]
-        return sorted(members, key=lambda k: measure[k], reverse=axis in ("right", "bottom", "largest"))
+            measure = [center[0 if axis in ("left", "right") else 1] for center in self.center]
+        return sorted(members, key=measure.__getitem__, reverse=axis in ("right", "bottom", "largest"))
 
     def _stands_out(self, ordered: Sequence[int], place: int, axis: Axis) -> bool:
         pairs = [(ordered[k], ordered[k + 1]) for k in (place - 1, place) if 0 <= k < len(ordered) - 1]
         if axis in ("largest", "smallest"):
             return all(self.size_order(a, b) != 0 for a, b in pairs)
         way = 0 if axis in ("left", "right") else 1
-        return all(abs(self.center[a, way] - self.center[b, way]) >= self.apart[way] for a, b in pairs)
+        return all(abs(self.center[a][way] - self.center[b][way]) >= self.apart[way] for a, b in pairs)
 
     def size_order(self, a: int, b: int) -> int:
         """1 where a is plainly larger than b, -1 where it is plainly smaller, else 0."""
@@ -215,29 +210,31 @@ class Sights:
             pool = [
                 k for k, item in enumerate(items) if item.category == group.category and k not in (instance, anchor)
             ]
-        return sorted(pool, key=lambda k: self.distance[anchor, k], reverse=far)[0]
+        return sorted(pool, key=self.distance[anchor].__getitem__, reverse=far)[0]
 
     def _on_side(self, group: Group, anchor: int, side: Side) -> list[int] | None:
-        axis = 0 if side in ("left", "right") else 1
-        others = [k for k in group.members if k != anchor]
-        where = [int(self.order[axis, k, anchor]) for k in others]
-        if 0 in where:
-            return None
-        wanted = -1 if side in ("left", "above") else 1
-        return [k for k, at in zip(others, where, strict=True) if at == wanted]
+        # the order from the anchor's point of view: 1 where the anchor lies behind the other one
+        order = self.order[0 if side in ("left", "right") else 1][anchor]
+        wanted = 1 if side in ("left", "above") else -1
+        chosen: list[int] = []
+        for k in group.members:
+            if k == anchor:
+                continue
+            if not order[k]:
+                return None
+            if order[k] == wanted:
+                chosen.append(k)
+        return chosen
 
     def _reached(self, anchor: int, candidates: Sequence[int], far: bool) -> int | None:
         """The one plainly nearest to (or farthest from) the anchor, in every measure of distance."""
-        ordered = sorted(candidates, key=lambda k: self.distance[anchor, k], reverse=far)
-        if len(ordered) == 1:
-            return ordered[0]
-        best = ordered[0]
+        distance, box_distance, gap = self.distance[anchor], self.box_distance[anchor], self.gap[anchor]
+        ordered = sorted(candidates, key=distance.__getitem__, reverse=far)
+        best, times = ordered[0], 1 + self.ratio
         for other in ordered[1:]:
             near, away = (other, best) if far else (best, other)
-            plain = self.distance[anchor, away] >= (1 + self.ratio) * self.distance[anchor, near]
-            plain &= self.box_distance[anchor, away] > self.box_distance[anchor, near]
-            plain &= self.gap[anchor, away] >= (1 + self.ratio) * self.gap[anchor, near] and self.gap[anchor, away] > 2
-            if not plain:
+            plain = distance[away] >= times * distance[near] and box_distance[away] > box_distance[near]
+            if not (plain and gap[away] >= times * gap[near] and gap[away] > 2):
                 return None
         return best
 
@@ -279,9 +276,9 @@ class Sights:
 
     def _half(self, instance: int, axis: int) -> int | None:
         middle = self.size[axis] / 2
-        low, high = self.box[instance, axis], self.box[instance, axis + 2]
-        share = np.clip((middle - low) / max(high - low, 1e-9), 0, 1)
-        center, box = self.center[instance, axis], self.box_center[instance, axis]
+        low, high = self.box[instance][axis], self.box[instance][axis + 2]
+        share = min(max((middle - low) / max(high - low, 1e-9), 0), 1)
+        center, box = self.center[instance][axis], self.box_center[instance][axis]
         for half, inside, sign in ((0, share, 1), (1, 1 - share, -1)):
             if inside >= 0.75 and sign * (middle - center) >= self.apart[axis] and sign * (middle - box) > 0:
                 return half
@@ -291,7 +288,7 @@ class Sights:
         """Conditions about two instances: how they lie to each other, which is larger."""
         seen: list[Sighting] = []
         for axis, names in enumerate(ALONG):
-            at = int(self.order[axis, one, other])
+            at = self.order[axis][one][other]
             if at:
                 seen += [Sighting("position", name, at == (-1, 1)[k]) for k, name in enumerate(names)]
         size = self.size_order(one, other)
@@ -303,6 +300,17 @@ class Sights:
         """Attributes of an instance that hold a number."""
         attributes = self.facts.instances[instance].attributes
         return [name for name in ("number", "dots") if name in attributes]
+
+
+def _clear_order(center: np.ndarray, box: np.ndarray, box_center: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    """`[2, n, n]`: -1 where i lies clearly before j along x or y, 1 clearly behind, 0 unclear."""
+    order = np.zeros((2, len(center), len(center)), int)
+    for axis in (0, 1):
+        at, at_box, low, high = center[:, axis], box_center[:, axis], box[:, axis], box[:, axis + 2]
+        behind = (at[:, None] - at[None, :] >= apart[axis]) & (at_box[:, None] > at_box[None, :])
+        behind &= (low[:, None] >= at[None, :]) | (high[None, :] <= at[:, None])
+        order[axis] = behind.astype(int) - behind.T.astype(int)
+    return order
 
 
 def _distances(points: np.ndarray) -> np.ndarray:
