@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import click
 
-from hopchain_assets.cli.ending import EXIT_FAILED, Refusal
+from hopchain_assets.cli.ending import Refusal
 from hopchain_assets.cli.screen import load_settings, notes, say
 from hopchain_assets.settings import Settings
 from hopchain_assets.warehouse.landing import batches
@@ -34,15 +33,9 @@ def ui(port: int) -> None:
     # the web server's processes start anywhere, so the home is given as a whole path
     environment = os.environ | {"DAGSTER_HOME": str(settings.dagster_home), "HOPCHAIN_HOME": str(settings.home)}
     say(notes(), f"Dagster's interface: http://{LOOPBACK}:{port} (Ctrl-C ends it)")
-    with subprocess.Popen(call, cwd=project, env=environment) as process:
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
-            # the terminal has told Dagster, too; it needs a moment to end its servers
-            process.wait(timeout=30)
-            return
-    if code:
-        raise Refusal(f"dagster dev ended with code {code}; its own lines above say why", EXIT_FAILED)
+    # Dagster takes our place, so that whoever ends us (Ctrl-C, a supervisor) ends it, and no orphan holds the port
+    os.chdir(project)
+    os.execve(call[0], call, environment)
 
 
 def _project() -> Path:

@@ -22,6 +22,7 @@ from hopchain_assets.domain.program import (
     Pick,
     Program,
     Read,
+    Type,
 )
 from hopchain_assets.domain.records import Chain, Finding, HopKind, Level
 
@@ -41,17 +42,19 @@ class Structure:
     group: dict[str, str] = field(default_factory=dict)
     referents: list[str] = field(default_factory=list)
     hop_needs: dict[str, set[str]] = field(default_factory=dict)
+    inputs: dict[str, tuple[tuple[str, Type], ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, program: Program) -> Structure:
         """Reads the structure off a program."""
         self = cls(program, program.by_id())
+        self.inputs = {node.id: node.inputs() for node in program.nodes}
         self._find_referents()
         users = self._users()
         below: dict[str, set[str]] = {}
         for node in program.nodes:
             seen: set[str] = set()
-            for name, _ in node.inputs():
+            for name, _ in self.inputs[node.id]:
                 seen |= {name} if name in below and name in self.looks else below[name]
             if self._is_look(node, users.get(node.id, [])):
                 self.looks.append(node.id)
@@ -81,7 +84,7 @@ class Structure:
         """The category that a set or an instance is taken from."""
         node = self.nodes[name]
         while not isinstance(node, Objects):
-            node = self.nodes[node.inputs()[0][0]]
+            node = self.nodes[self.inputs[node.id][0][0]]
         return node
 
     def conditions(self) -> list[str]:
@@ -100,19 +103,19 @@ class Structure:
         reached = {self.program.answer}
         for node in reversed(self.program.nodes):
             if node.id in reached:
-                reached.update(name for name, _ in node.inputs())
+                reached.update(name for name, _ in self.inputs[node.id])
         return reached & set(self.looks)
 
     def _find_referents(self) -> None:
         standing = {
-            name for node in self.program.nodes for name, wanted in node.inputs() if wanted == "instance"
+            name for node in self.program.nodes for name, wanted in self.inputs[node.id] if wanted == "instance"
         }  # a set stands for an instance here when it has one member
         self.referents = [n.id for n in self.program.nodes if n.gives == "instance" or n.id in standing]
 
     def _users(self) -> dict[str, list[Node]]:
         users: dict[str, list[Node]] = {}
         for node in self.program.nodes:
-            for name, _ in node.inputs():
+            for name, _ in self.inputs[node.id]:
                 users.setdefault(name, []).append(node)
         return users
 
@@ -133,7 +136,7 @@ class Structure:
                 for name in self._seen_with(node):
                     self.group.setdefault(name, node.id)
             elif isinstance(node, Pick | Arith):
-                used = {self.group[name] for name, _ in node.inputs()}
+                used = {self.group[name] for name, _ in self.inputs[node.id]}
                 home = max(used, key=place.__getitem__)
                 self.group[node.id] = home
                 self.hop_needs[home] |= used - {home}
@@ -141,12 +144,12 @@ class Structure:
     def _seen_with(self, look: Node) -> set[str]:
         """Sets and uncounted counts below a look, down to the looks before it."""
         found: set[str] = set()
-        waiting = [name for name, _ in look.inputs()]
+        waiting = [name for name, _ in self.inputs[look.id]]
         while waiting:
             node = self.nodes[waiting.pop()]
             if node.id not in self.looks and node.id not in found and not isinstance(node, Pick | Arith):
                 found.add(node.id)
-                waiting.extend(name for name, _ in node.inputs())
+                waiting.extend(name for name, _ in self.inputs[node.id])
         return found
 
 
@@ -171,8 +174,9 @@ def chained(structure: Structure, chain: Chain) -> Iterator[Finding]:
     unused = [look for look in structure.looks if look not in used]
     if unused:
         yield Finding("chained", f"hop {unused[0]} does not reach the answer")
-    if structure.longest_path() < 3:
-        yield Finding("chained", f"the longest path has {structure.longest_path()} hops, it needs 3")
+    longest = structure.longest_path()
+    if longest < 3:
+        yield Finding("chained", f"the longest path has {longest} hops, it needs 3")
     if not 3 <= len(structure.looks) <= 6:
         yield Finding("chained", f"there are {len(structure.looks)} hops, 3 to 6 are allowed")
     yield from _early_exits(structure)
@@ -187,7 +191,7 @@ def _early_exits(structure: Structure) -> Iterator[Finding]:
         for branch, other in ((node.yes, node.no), (node.no, node.yes)):
             if not isinstance(branch, str):
                 continue
-            elsewhere = _reached_without(structure.program, node.id, branch, other)
+            elsewhere = _reached_without(structure, node.id, branch, other)
             lost = (_looks_below(structure, branch)) - elsewhere
             if lost:
                 yield Finding("chained", f"{sorted(lost)[0]} is needed on one branch of {node.id} only: an early exit")
@@ -197,17 +201,17 @@ def _looks_below(structure: Structure, name: str) -> set[str]:
     reached = {name}
     for node in reversed(structure.program.nodes):
         if node.id in reached:
-            reached.update(below for below, _ in node.inputs())
+            reached.update(below for below, _ in structure.inputs[node.id])
     return reached & set(structure.looks)
 
 
-def _reached_without(program: Program, pick: str, branch: str, other: object) -> set[str]:
+def _reached_without(structure: Structure, pick: str, branch: str, other: object) -> set[str]:
     """Nodes the answer needs when `pick` takes its other branch."""
-    reached = {program.answer}
-    for node in reversed(program.nodes):
+    reached = {structure.program.answer}
+    for node in reversed(structure.program.nodes):
         if node.id not in reached:
             continue
-        for name, _ in node.inputs():
+        for name, _ in structure.inputs[node.id]:
             if node.id == pick and name == branch and name != other:
                 continue
             reached.add(name)

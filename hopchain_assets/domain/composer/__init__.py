@@ -7,7 +7,7 @@ how large a count shall be), so the balance of a data set does not depend on the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -58,11 +58,6 @@ def compose(facts: Facts, settings: ComposerSettings) -> Iterator[Chain]:
             yield chain
 
 
-def _preferred(options: Sequence[T], tells: Callable[[T], bool]) -> Sequence[T]:
-    """Moves that would turn out otherwise for somebody who found the rival, where there are any."""
-    return [option for option in options if tells(option)] or options
-
-
 class _DeadEnd(Exception):
     """The picture has no plain move of the kind that the skeleton wants here."""
 
@@ -100,9 +95,10 @@ class _Attempt:
 
     def _step(self, start: str, slot: str) -> None:
         visited = set(self.instance.values())
-        options = [move for move in self.sights.steps(self.instance[start]) if move.instance not in visited]
-        astray = self.sights.step_targets(self.move[start].rival)
-        options = _preferred(options, lambda move: astray.get(move.way) != move.instance)
+        at, rival = self.instance[start], self.move[start].rival
+        # moves that would lead elsewhere from the rival come first, where there are any
+        options = [move for move in self.sights.telling_steps(at, rival) if move.instance not in visited]
+        options = options or [move for move in self.sights.steps(at) if move.instance not in visited]
         self._keep(slot, self._choose(self._one_a_category(options)), self.node[start])
 
     def _one_a_category(self, options: Sequence[Found]) -> Sequence[Found]:
@@ -117,10 +113,8 @@ class _Attempt:
 
     def _counted(self, at: str) -> Counted:
         wanted = self.random.choices(range(len(COUNT_WEIGHTS)), COUNT_WEIGHTS)[0]
-        astray = self.sights.count_results(self.move[at].rival)
-        options = _preferred(
-            self.sights.counts(self.instance[at]), lambda move: astray.get(move.way) != len(move.members)
-        )
+        options = self.sights.telling_counts(self.instance[at], self.move[at].rival)
+        options = options or self.sights.counts(self.instance[at])
         if not options:
             raise _DeadEnd
         best = min(abs(len(move.members) - wanted) for move in options)
@@ -137,7 +131,7 @@ class _Attempt:
     def _alone(self, one: str, target: str, *numbers: str) -> None:
         told, astray = self.move[one].tells, self.sights.alone(self.move[one].rival)
         options = [sight for sight in self.sights.alone(self.instance[one]) if sight.about not in told]
-        seen = self._turning_out(_preferred(options, lambda sight: sight not in astray))
+        seen = self._turning_out([sight for sight in options if sight not in astray] or options)
         self._branch(self.draft.judge(seen, self.node[one], None), target, numbers)
 
     def _between(self, one: str, other: str, target: str, *numbers: str) -> None:

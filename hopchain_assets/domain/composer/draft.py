@@ -195,7 +195,8 @@ class Draft:
 
     def _reckon(self, node: Node) -> str:
         """Reckoning is done in the hop of the latest look that it uses."""
-        used = [k for k, look in enumerate(self.looks) for name, _ in node.inputs() if name in look.grounds]
+        names = {name for name, _ in node.inputs()}
+        used = [k for k, look in enumerate(self.looks) if not names.isdisjoint(look.grounds)]
         home = self.looks[max(used)]
         home.needs |= {self.looks[k].node for k in used} - {home.node}
         home.grounds.append(node.id)

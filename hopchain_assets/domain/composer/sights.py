@@ -119,8 +119,8 @@ class Sights:
         self.steps = cache(self._steps)
         self.counts = cache(self._counts)
         self.alone = cache(self._alone)
-        self.step_targets = cache(self._step_targets)
-        self.count_results = cache(self._count_results)
+        self.telling_steps = cache(self._telling_steps)
+        self.telling_counts = cache(self._telling_counts)
 
     def _gaps(self) -> list[list[float]]:
         gaps = [[math.nan] * len(self.area) for _ in self.area]
@@ -210,7 +210,7 @@ class Sights:
             pool = [
                 k for k, item in enumerate(items) if item.category == group.category and k not in (instance, anchor)
             ]
-        return sorted(pool, key=self.distance[anchor].__getitem__, reverse=far)[0]
+        return (max if far else min)(pool, key=self.distance[anchor].__getitem__)
 
     def _on_side(self, group: Group, anchor: int, side: Side) -> list[int] | None:
         # the order from the anchor's point of view: 1 where the anchor lies behind the other one
@@ -229,22 +229,25 @@ class Sights:
     def _reached(self, anchor: int, candidates: Sequence[int], far: bool) -> int | None:
         """The one plainly nearest to (or farthest from) the anchor, in every measure of distance."""
         distance, box_distance, gap = self.distance[anchor], self.box_distance[anchor], self.gap[anchor]
-        ordered = sorted(candidates, key=distance.__getitem__, reverse=far)
-        best, times = ordered[0], 1 + self.ratio
-        for other in ordered[1:]:
+        best, times = (max if far else min)(candidates, key=distance.__getitem__), 1 + self.ratio
+        for other in candidates:
+            if other == best:
+                continue
             near, away = (other, best) if far else (best, other)
             plain = distance[away] >= times * distance[near] and box_distance[away] > box_distance[near]
             if not (plain and gap[away] >= times * gap[near] and gap[away] > 2):
                 return None
         return best
 
-    def _step_targets(self, anchor: int) -> dict[tuple[object, ...], int]:
-        """Where each move from an instance leads."""
-        return {move.way: move.instance for move in self.steps(anchor)}
+    def _telling_steps(self, anchor: int, rival: int) -> list[Found]:
+        """Moves from an instance that lead elsewhere for somebody who stands at its rival."""
+        astray = {move.way: move.instance for move in self.steps(rival)}
+        return [move for move in self.steps(anchor) if astray.get(move.way) != move.instance]
 
-    def _count_results(self, anchor: int) -> dict[tuple[object, ...], int]:
-        """What each count at an instance gives."""
-        return {move.way: len(move.members) for move in self.counts(anchor)}
+    def _telling_counts(self, anchor: int, rival: int) -> list[Counted]:
+        """Counts at an instance that give another number at its rival."""
+        astray = {move.way: len(move.members) for move in self.counts(rival)}
+        return [move for move in self.counts(anchor) if astray.get(move.way) != len(move.members)]
 
     def _counts(self, anchor: int) -> list[Counted]:
         """Groups that can be counted on a side of an instance."""

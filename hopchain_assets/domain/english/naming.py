@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 
 from hopchain_assets.domain.english.nouns import plural, singular, speakable
 from hopchain_assets.domain.program import (
@@ -129,8 +130,7 @@ def _equal_nodes(program: Program) -> dict[str, Node]:
     first: dict[object, Node] = {}
     for node in program.nodes:
         renamed = _renamed(node, {name: same[name].id for name, _ in node.inputs()})
-        fields = tuple([getattr(renamed, name) for name in _field_names(type(node))])
-        same[node.id] = first.setdefault((type(node), fields), renamed)
+        same[node.id] = first.setdefault((type(node), _fields(type(node))(renamed)), renamed)
     return same
 
 
@@ -152,6 +152,12 @@ def _renamed(node: Node, names: dict[str, str]) -> Node:
 @cache
 def _field_names(kind: type[Node]) -> tuple[str, ...]:
     return tuple(item.name for item in dataclasses.fields(kind) if item.name != "id")
+
+
+@cache
+def _fields(kind: type[Node]) -> Callable[[Node], object]:
+    """Fetches all that a node of the kind says but its name."""
+    return attrgetter(*_field_names(kind))
 
 
 def _used(nodes: dict[str, Node], answer: str) -> list[Node]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # what people write, where it is not the category's own name or not made by the rules below
 SINGULAR = {"tv": "TV"}
@@ -60,6 +61,7 @@ JOINTS = frozenset((
 ))  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
 def speakable(category: str) -> bool:
     """Whether the category's name is a plain noun that these rules can use."""
     return PLAIN.fullmatch(category) is not None and JOINTS.isdisjoint(category.lower().split())
@@ -77,6 +79,7 @@ def singular(category: str) -> str:
     return SINGULAR.get(category, category)
 
 
+@lru_cache(maxsize=1024)
 def plural(category: str) -> str:
     """Several of the category: `people`, `wine glasses`, `berries`. The last word takes the ending."""
     if _is_pair(category):
