@@ -6,10 +6,12 @@ Ctrl-C went by unheard. In another thread it leaves signals alone. So the run wo
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from hopchain_assets.cli.ending import EXIT_INTERRUPTED
 from hopchain_assets.cli.screen import notes, say
 
 T = TypeVar("T")
@@ -24,7 +26,7 @@ class Stoppable(Generic[T]):
     """Work in a thread of its own that ends at its next `checkpoint` after Ctrl-C."""
 
     def __init__(self) -> None:
-        self._stopping = threading.Event()
+        self._stopping, self._ended = threading.Event(), threading.Event()
         self._result: T | None = None
         self._error: BaseException | None = None
 
@@ -45,13 +47,14 @@ class Stoppable(Generic[T]):
             BaseException: what the work raised.
         """
         thread = threading.Thread(target=self._work, args=(work,), name="run", daemon=True)
-        thread.start()
         try:
-            _join(thread)
+            # starting waits for a sign of life, and Ctrl-C may come then
+            thread.start()
+            self._wait()
         except KeyboardInterrupt:
             self._stopping.set()
             say(notes(), "Stopping after the picture at work. Ctrl-C again stops at once.")
-            _join(thread)
+            self._wait_or_leave()
             raise
         if self._error is not None:
             raise self._error
@@ -63,9 +66,22 @@ class Stoppable(Generic[T]):
             self._result = work()
         except BaseException as error:  # handed to the thread that waits
             self._error = error
+        finally:
+            self._ended.set()
 
+    def _wait(self) -> None:
+        # Not by `join`: before Python 3.13 one that Ctrl-C breaks off takes the thread for ended, and the process
+        # then died by SIGABRT when it left under a query at work. And not without an end: the signal may arrive in
+        # the other thread, and wakes nobody here.
+        while not self._ended.wait(LISTEN_SECONDS):
+            pass
 
-def _join(thread: threading.Thread) -> None:
-    # a wait without an end was not woken by the signal: it arrived in the other thread
-    while thread.is_alive():
-        thread.join(LISTEN_SECONDS)
+    def _wait_or_leave(self) -> None:
+        try:
+            self._wait()
+        except KeyboardInterrupt:
+            console = notes()
+            console.show_cursor(True)
+            say(console, "Stopped at once. What was finished is kept; run the same command again to go on.")
+            # the interpreter cannot be shut down in order while the other thread is inside DuckDB
+            os._exit(EXIT_INTERRUPTED)

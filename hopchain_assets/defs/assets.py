@@ -90,7 +90,12 @@ def instance_masks(context: dg.AssetExecutionContext, line: dg.ResourceParam[Lin
     _run(context, line, "instance_masks", masks_metadata)
 
 
-@_asset("hop_chains", "questions", {"duckdb", "python"}, ["raw_images", "categories", "instance_masks", "perceptions"])
+@_asset(
+    "hop_chains",
+    "questions",
+    {"duckdb", "python"},
+    ["raw_images", "categories", "instance_masks", "perceptions", "category_audit"],
+)
 def hop_chains(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """Multi-hop questions with the program that answers each, certified (stage 3 of the paper).
 

@@ -127,12 +127,12 @@ def trimmed(crop: Crop, x: int, y: int) -> Shape | None:
 def eroded(shape: Shape, pixels: int) -> Shape | None:
     """The mask less a border of that many pixels (4-neighbours a pixel), None when nothing is left."""
     crop = _framed(shape.crop, 1)
-    # as one line of pixels: a neighbour in the next row is a width away, and the empty frame keeps rows apart
-    line, width = crop.reshape(-1), crop.shape[1]
-    inner, last = line[width:-width], line.size - width
+    # as one line of pixels: a neighbour in the next row is a row away, and the empty frame keeps rows apart
+    line, row = crop.reshape(-1), crop.shape[1]
+    inner, last = line[row:-row], line.size - row
     for _ in range(pixels):
-        beside = line[width - 1 : last - 1] & line[width + 1 : last + 1]
-        inner &= beside & line[: last - width] & line[2 * width :]
+        beside = line[row - 1 : last - 1] & line[row + 1 : last + 1]
+        inner &= beside & line[: last - row] & line[2 * row :]
     return trimmed(crop[1:-1, 1:-1], shape.x, shape.y)
 
 
@@ -140,13 +140,13 @@ def dilated(shape: Shape, pixels: int, height: int, width: int) -> Shape:
     """The mask and a border of that many pixels, within the picture."""
     crop = _framed(shape.crop, pixels)
     # as one line of pixels, as in `eroded`: only the last round reaches the frame's outermost columns
-    line, width = crop.reshape(-1), crop.shape[1]
+    line, row = crop.reshape(-1), crop.shape[1]
     for _ in range(pixels):
         before = line.copy()
         line[1:] |= before[:-1]
         line[:-1] |= before[1:]
-        line[width:] |= before[:-width]
-        line[:-width] |= before[width:]
+        line[row:] |= before[:-row]
+        line[:-row] |= before[row:]
     x, y = shape.x - pixels, shape.y - pixels
     left, top = max(0, -x), max(0, -y)
     # tight as it is: what grows out of a tight crop has ink in each of its outer rows and columns

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import math
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -432,20 +433,34 @@ def _canonical(program: Program, constants: bool) -> str:
     """Structural text of each node, so that names vanish; used nodes only, once each."""
     text: dict[str, str] = {}
     for node in program.nodes:
-        parts = [node.op]
-        literal = isinstance(node, Compare) and _is_literal(node)
-        for name, is_reference in _field_names(type(node)):
-            value = getattr(node, name)
-            if isinstance(value, str):
-                parts.append(text[value] if is_reference and not (literal and name == "right") else repr(value))
-            elif isinstance(node, Arith) and name == "terms":
-                parts.append(_canonical_terms(node, text, constants))
-            else:
-                parts.append(repr(_plain(value)) if constants or name == "rank" else "#")
-        joined = f"({' '.join(parts)})"
+        kind = type(node)
+        if kind in _MIXED:
+            parts = _mixed_parts(node, text, constants)
+        else:
+            fetch, references = _layout(kind)
+            # one field comes alone, several as a tuple
+            values = fetch(node) if len(references) > 1 else (fetch(node),)
+            parts = [text[value] if names else repr(value) for value, names in zip(values, references, strict=True)]
+        joined = f"({' '.join([node.op, *parts])})"
         # a digest keeps the text of a deep program from doubling at every shared node
         text[node.id] = joined if len(joined) <= 120 else hashlib.sha256(joined.encode()).hexdigest()
     return text[program.answer]
+
+
+def _mixed_parts(node: Node, text: Mapping[str, str], constants: bool) -> list[str]:
+    """Fields that hold numbers, or texts that only sometimes name a node."""
+    parts: list[str] = []
+    for name in _field_names(type(node)):
+        value = getattr(node, name)
+        if isinstance(node, Arith) and name == "terms":
+            parts.append(_canonical_terms(node, text, constants))
+        elif not isinstance(value, str):
+            parts.append(repr(_plain(value)) if constants or name == "rank" else "#")
+        elif name in REFERENCES and not (name == "right" and isinstance(node, Compare) and _is_literal(node)):
+            parts.append(text[value])
+        else:
+            parts.append(repr(value))
+    return parts
 
 
 def _canonical_terms(node: Arith, text: Mapping[str, str], constants: bool) -> str:
@@ -462,7 +477,16 @@ def _is_literal(node: Compare) -> bool:
 REFERENCES = frozenset({"of", "anchor", "left", "right", "condition", "yes", "no"})
 
 
+_MIXED = frozenset({Extreme, Compare, Pick, Arith})
+
+
 @functools.cache
-def _field_names(cls: type[Node]) -> tuple[tuple[str, bool], ...]:
-    """Fields in order but for the id, each with whether a text there names a node."""
-    return tuple((item.name, item.name in REFERENCES) for item in dataclasses.fields(cls) if item.name != "id")
+def _field_names(cls: type[Node]) -> tuple[str, ...]:
+    return tuple(item.name for item in dataclasses.fields(cls) if item.name != "id")
+
+
+@functools.cache
+def _layout(cls: type[Node]) -> tuple[Callable[[Node], Any], tuple[bool, ...]]:
+    """How to fetch an operation's fields, all of them texts, and which of them name a node."""
+    names = _field_names(cls)
+    return operator.attrgetter(*names), tuple(name in REFERENCES for name in names)

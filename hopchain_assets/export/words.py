@@ -13,7 +13,7 @@ from hopchain_assets.domain.interpreter import Plan, World, members_of
 from hopchain_assets.domain.program import Count
 from hopchain_assets.domain.records import Chain, Facts, HopKind, Instance, Level
 
-State = Literal["verified", "waiting", "rejected"]
+State = Literal["certified", "verified", "waiting", "rejected"]
 
 KIND_WORDS: Mapping[HopKind, str] = {
     "root": "start",

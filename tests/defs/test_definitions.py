@@ -50,7 +50,7 @@ def test_each_asset_depends_on_the_tables_that_it_reads(graph: dg.RepositoryDefi
         "raw_images": {"batch_members"},
         "categories": {"batch_members", "raw_images"},
         "instance_masks": {"batch_members", "raw_images", "categories"},
-        "hop_chains": {"raw_images", "categories", "instance_masks", "perceptions"},
+        "hop_chains": {"raw_images", "categories", "instance_masks", "perceptions", "category_audit"},
         "verified_set": {"raw_images", "categories", "instance_masks", "perceptions", "hop_chains", "category_audit"},
         "training_shards": {"raw_images", "hop_chains", "verified_set"},
     }

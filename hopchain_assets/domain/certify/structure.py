@@ -43,6 +43,7 @@ class Structure:
     referents: list[str] = field(default_factory=list)
     hop_needs: dict[str, set[str]] = field(default_factory=dict)
     inputs: dict[str, tuple[tuple[str, Type], ...]] = field(default_factory=dict)
+    levels: dict[str, Level] = field(default_factory=dict)
 
     @classmethod
     def of(cls, program: Program) -> Structure:
@@ -60,11 +61,15 @@ class Structure:
                 self.looks.append(node.id)
                 self.needs[node.id] = seen
             below[node.id] = seen
+        self.levels = {look: self._level(look) for look in self.looks}
         self._group()
         return self
 
     def level(self, look: str) -> Level:
         """L1 for what one object shows by itself, L2 for what several show together."""
+        return self.levels[look]
+
+    def _level(self, look: str) -> Level:
         node = self.nodes[look]
         alone = isinstance(node, Read) or (isinstance(node, Compare) and (node.by == "attribute" or node.to_middle))
         if node.gives == "set":

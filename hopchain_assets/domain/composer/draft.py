@@ -134,7 +134,7 @@ class Draft:
         Raises:
             Unspeakable: when the program has no words in the composer's English.
         """
-        program = Program.checked(self.nodes, answer)
+        program = Program(tuple(self.nodes), answer)
         wording = write(program, wording_seed)
         number = {look.node: k for k, look in enumerate(self.looks, start=1)}
         hops = tuple(
