@@ -96,11 +96,12 @@ def stated(of: Program, facts: Facts, question: str | None = None, **changes: An
 
 
 def _result(plan: Plan, values: Sequence[Any], structure: Structure, look: str, world: World) -> str:
-    value = values[plan.position[look]]
+    value: Any = values[plan.position[look]]
     if value is None:
         return ""
     if look in structure.referents:
-        return world.ids[value.bit_length() - 1 if structure.nodes[look].gives == "set" else value]
+        found: int = value.bit_length() - 1 if structure.nodes[look].gives == "set" else value
+        return world.ids[found]
     if isinstance(value, bool):
         return "yes" if value else "no"
     return canonical_number(float(value))

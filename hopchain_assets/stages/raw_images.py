@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
+from urllib.parse import unquote
 
 import duckdb
 import fsspec
@@ -121,8 +122,10 @@ def perceptual_hash(picture: Image.Image) -> str:
 
 
 def _read(uri: str) -> bytes:
+    # fsspec takes the address of a local file as it stands, so `%20` would stay `%20`
+    address = unquote(uri) if uri.startswith("file://") else uri
     try:
-        with fsspec.open(uri, "rb") as file:
+        with fsspec.open(address, "rb") as file:
             return file.read()  # type: ignore[union-attr]
     except OSError as error:
         raise Unusable(f"cannot be read: {error}; put the file back and run again") from error

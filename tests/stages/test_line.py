@@ -167,6 +167,23 @@ def test_a_broken_file_is_set_aside_and_the_batch_goes_on(home: Path, scenes: Pa
     assert line.lake.query("SELECT count(DISTINCT image_id) FROM hop_chains").item() >= 2
 
 
+def test_names_with_spaces_and_signs_come_in(home: Path, scenes: Path, tmp_path: Path) -> None:
+    """A file name may hold what an address may not."""
+    folder = tmp_path / "my photos 100%"
+    shutil.copytree(scenes, folder)
+    document = json.loads((folder / "instances.json").read_text())
+    for number, image in enumerate(document["images"]):
+        name = f"photo ä{number} #%20?.jpg"
+        (folder / "images" / image["file_name"]).rename(folder / "images" / name)
+        image["file_name"] = name
+    (folder / "instances.json").write_text(json.dumps(document))
+    line = new_line(home)
+    take_in(line, folder)
+    for batch in batches(line.lake):
+        line.run("raw_images", batch)
+    assert line.lake.query("SELECT count(*) FROM images").item() == 6
+
+
 def test_near_duplicates_share_a_split_group(home: Path, scenes: Path, tmp_path: Path) -> None:
     """The same picture saved again at another quality is another file and the same group."""
     folder = tmp_path / "copy"
