@@ -2,7 +2,7 @@
 
 A text-only guesser, fitted on other pictures: it knows the question's program, so it sees the skeleton, the
 categories and all constants, and it has learnt how counts, numbers and conditions turn out. It names the most likely
-answer. Run: `.venv/bin/python benchmarks/answer_prior.py [--scenes 150] [--seed 7]`.
+answer. Run: `.venv/bin/python -m benchmarks.answer_prior [--scenes 150] [--seed 7]`.
 """
 
 from __future__ import annotations

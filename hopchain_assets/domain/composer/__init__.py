@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 GENERATOR = "composer"
 INVOLVED = range(3, 7)
-COUNT_WEIGHTS = (2, 5, 5, 4, 2)
+# twos come by themselves: most groups have four or five members, and halves of them lie on a side
+COUNT_WEIGHTS = (9, 7, 1, 6, 6)
 
 
 @dataclass(frozen=True, slots=True)

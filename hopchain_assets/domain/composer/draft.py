@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hopchain_assets.domain.composer.sights import Counted, Found, Group, Sighting
@@ -144,7 +145,7 @@ class Draft:
                 level=look.level,
                 depends_on=tuple(sorted(number[name] for name in look.needs)),
                 grounds=tuple(look.grounds),
-                text=next(wording.texts[n] for n in reversed(look.grounds) if n in wording.texts),
+                text=_spoken(look, wording.texts),
                 result=look.result,
             )
             for look in self.looks
@@ -206,3 +207,10 @@ class Draft:
     def _kind(self, level: Level, needs: set[str]) -> HopKind:
         levels = {look.level for look in self.looks if look.node in needs}
         return "instance_chain" if levels == {level} else "perception_level"
+
+
+def _spoken(look: Look, texts: Mapping[str, str]) -> str:
+    """The words of a hop: those of its look, and of what is reckoned with it; a pick's words hold its condition's."""
+    reckoned = [texts[name] for name in look.grounds[look.grounds.index(look.node) + 1 :] if name in texts]
+    own = texts[look.node]
+    return " ".join(reckoned if reckoned and look.result in ("yes", "no") else [own, *reckoned])

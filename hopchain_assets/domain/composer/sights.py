@@ -156,7 +156,8 @@ class Sights:
                 continue
             for axis in AXES:
                 ordered = self._ordered(group.members, axis)
-                for rank in range(1, min(3, len(ordered)) + 1):
+                # the second largest can be told, but nobody likes to
+                for rank in range(1, 2 if axis in ("largest", "smallest") else min(3, len(ordered)) + 1):
                     if rank == len(ordered) or not self._stands_out(ordered, rank - 1, axis):
                         continue
                     found.append(Found(group, ordered[rank - 1], ordered[rank], axis=axis, rank=rank))
@@ -197,7 +198,7 @@ class Sights:
                     continue
                 for far in (False, True):
                     instance = self._reached(anchor, candidates, far)
-                    if instance is not None and (side is None or len(candidates) > 1 or not far):
+                    if instance is not None and (len(candidates) > 1 or not far):
                         rival = self._rival(group, anchor, instance, candidates, far)
                         found.append(Found(group, instance, rival, side=side, far=far))
         return found
