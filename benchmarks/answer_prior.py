@@ -14,9 +14,10 @@ from itertools import product
 
 from benchmarks.scene_chains import scene_facts
 from hopchain_assets.domain.certify.structure import Structure
-from hopchain_assets.domain.interpreter import Plan, World
+from hopchain_assets.domain.interpreter import Plan
 from hopchain_assets.domain.program import Count, Read
 from hopchain_assets.domain.records import Chain, Facts
+from hopchain_assets.domain.world import World
 from hopchain_assets.stages.hop_chains import ChainSettings, certified_chains
 
 FOLDS = 5

@@ -11,10 +11,11 @@ from pycocotools import mask as coco_mask
 
 from hopchain_assets.domain.certify.structure import Structure
 from hopchain_assets.domain.english.wording import write
-from hopchain_assets.domain.interpreter import Plan, World, members_of
+from hopchain_assets.domain.interpreter import Plan
 from hopchain_assets.domain.masks import decode, pair_table
 from hopchain_assets.domain.program import Count, Program
 from hopchain_assets.domain.records import Chain, Facts, Hop, Instance, canonical_number
+from hopchain_assets.domain.world import World, members_of
 
 WIDTH, HEIGHT = 400, 300
 

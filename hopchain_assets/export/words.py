@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hopchain_assets.domain.english.nouns import singular
-from hopchain_assets.domain.interpreter import Plan, World, members_of
+from hopchain_assets.domain.interpreter import Plan
 from hopchain_assets.domain.program import Count
 from hopchain_assets.domain.records import Chain, Facts, HopKind, Instance, Level
+from hopchain_assets.domain.world import World, members_of
 
 State = Literal["certified", "verified", "waiting", "rejected"]
 

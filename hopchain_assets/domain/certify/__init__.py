@@ -18,9 +18,10 @@ from hopchain_assets.domain.certify.robust import Disturbance, disturbed_worlds,
 from hopchain_assets.domain.certify.self_answered import Scattered, self_answered
 from hopchain_assets.domain.certify.structure import Structure, chained, kinds
 from hopchain_assets.domain.english.reading import read_question
-from hopchain_assets.domain.interpreter import Plan, Value, World, members_of
+from hopchain_assets.domain.interpreter import Plan, Value
 from hopchain_assets.domain.program import Count, Program, ProgramError
 from hopchain_assets.domain.records import Chain, Facts, Finding, canonical_number, normal_question
+from hopchain_assets.domain.world import World, members_of
 
 RULES = (
     "number",

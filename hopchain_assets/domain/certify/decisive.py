@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hopchain_assets.domain.certify.margins import Ruler
-from hopchain_assets.domain.interpreter import INSIDE_SHARE, TOUCHING_PX, Value, World, members_of
+from hopchain_assets.domain.interpreter import INSIDE_SHARE, TOUCHING_PX, Value
 from hopchain_assets.domain.program import (
     Compare,
     Extreme,
@@ -22,6 +22,7 @@ from hopchain_assets.domain.program import (
     SideOf,
 )
 from hopchain_assets.domain.records import Facts, Finding
+from hopchain_assets.domain.world import World, members_of
 
 
 class Decisions:

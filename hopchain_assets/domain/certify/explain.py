@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hopchain_assets.domain.certify.margins import Margins, Ruler
-from hopchain_assets.domain.interpreter import INSIDE_SHARE, TOUCHING_PX, Plan, World, members_of
+from hopchain_assets.domain.interpreter import INSIDE_SHARE, TOUCHING_PX, Plan
 from hopchain_assets.domain.program import (
     Compare,
     Extreme,
@@ -19,6 +19,7 @@ from hopchain_assets.domain.program import (
     SideOf,
 )
 from hopchain_assets.domain.records import Chain, Facts
+from hopchain_assets.domain.world import World, members_of
 
 Unit = Literal["px", "times", "share", "count"]
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from hopchain_assets.domain.certify.structure import Structure
-from hopchain_assets.domain.interpreter import Plan, Value, World, members_of
+from hopchain_assets.domain.interpreter import Plan, Value
 from hopchain_assets.domain.program import Arith, Count, Extreme, Farthest, Nearest, Read
 from hopchain_assets.domain.records import Finding
+from hopchain_assets.domain.world import World, members_of
 
 COUNT_SLIP = 2
 

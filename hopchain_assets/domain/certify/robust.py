@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from hopchain_assets.domain.interpreter import Plan, World
+from hopchain_assets.domain.interpreter import Plan
 from hopchain_assets.domain.masks import Shape, decode, dilated, eroded, pixels_in_box
 from hopchain_assets.domain.records import Facts, Finding, Instance, Pair
+from hopchain_assets.domain.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from operator import itemgetter
 from random import Random
 
 from hopchain_assets.domain.certify.structure import Structure
-from hopchain_assets.domain.interpreter import Plan, Value, World
+from hopchain_assets.domain.interpreter import Plan, Value
 from hopchain_assets.domain.program import Count
 from hopchain_assets.domain.records import Facts, Finding, Pair
+from hopchain_assets.domain.world import World
 
 MOST_WORLDS = 160
 ENOUGH = 48

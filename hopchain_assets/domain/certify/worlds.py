@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-from hopchain_assets.domain.interpreter import Plan, World
+from hopchain_assets.domain.interpreter import Plan
 from hopchain_assets.domain.program import (
     RELATIONS,
     Arith,
@@ -30,6 +30,7 @@ from hopchain_assets.domain.program import (
     SideOf,
 )
 from hopchain_assets.domain.records import Facts, Instance, Pair
+from hopchain_assets.domain.world import World
 
 WORLDS = 32
 POOL = 192

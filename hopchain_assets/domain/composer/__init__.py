@@ -16,9 +16,9 @@ from hopchain_assets.domain.composer.draft import Draft
 from hopchain_assets.domain.composer.sights import ABOUT, Counted, Found, Sighting, Sights
 from hopchain_assets.domain.composer.skeletons import SKELETONS
 from hopchain_assets.domain.english.wording import Unspeakable
-from hopchain_assets.domain.interpreter import World
 from hopchain_assets.domain.program import Operand
 from hopchain_assets.domain.records import Chain, Facts
+from hopchain_assets.domain.world import World
 
 T = TypeVar("T")
 

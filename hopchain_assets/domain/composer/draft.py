@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hopchain_assets.domain.composer.sights import Counted, Found, Group, Sighting
 from hopchain_assets.domain.english.wording import write
-from hopchain_assets.domain.interpreter import Plan, World
+from hopchain_assets.domain.interpreter import Plan
 from hopchain_assets.domain.program import (
     Arith,
     Compare,
@@ -26,6 +26,7 @@ from hopchain_assets.domain.program import (
     SideOf,
 )
 from hopchain_assets.domain.records import Chain, Facts, Hop, HopKind, Level, canonical_number
+from hopchain_assets.domain.world import World
 
 
 @dataclass(slots=True)
