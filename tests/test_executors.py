@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hopchain_assets.domain.interpreter import evaluate
 from hopchain_assets.domain.program import Program
 from hopchain_assets.domain.records import Facts
-from hopchain_assets.warehouse.program_sql import compile_program, execute_programs
+from hopchain_assets.warehouse.execute import execute_programs
+from hopchain_assets.warehouse.program_sql import compile_program
 from tests.strategies import facts, frames, programs
 
 Case = tuple[Facts, Program]

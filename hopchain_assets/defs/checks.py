@@ -26,7 +26,14 @@ from hopchain_assets.quality.suite import MAX_IDS, CheckOutcome
 from hopchain_assets.stages.line import Line
 
 BATCHES_AT_A_TIME = 32
-_JUDGES = ("quality/answers.py", "quality/suite.py", "warehouse/program_sql.py", "defs/rules.py")
+_JUDGES = (
+    "quality/answers.py",
+    "quality/suite.py",
+    "warehouse/execute.py",
+    "warehouse/program_sql.py",
+    "warehouse/sql_text.py",
+    "defs/rules.py",
+)
 _UNCHANGED = CheckOutcome(True, "These rows passed before and have not changed since.", (), 0, {})
 
 

@@ -13,7 +13,7 @@ from hopchain_assets.domain.program import Program
 from hopchain_assets.quality.answers import check_answers, check_executed, check_shards
 from hopchain_assets.quality.suite import CheckOutcome
 from hopchain_assets.stages.line import Line
-from hopchain_assets.warehouse.program_sql import execute_programs
+from hopchain_assets.warehouse.execute import execute_programs
 
 Frames = Mapping[str, pl.DataFrame]
 Read = Callable[[Line, str], Frames]

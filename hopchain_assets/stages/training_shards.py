@@ -10,15 +10,8 @@ import duckdb
 import polars as pl
 
 from hopchain_assets.domain.records import digest
-from hopchain_assets.export.shards import (
-    Example,
-    ManifestShard,
-    remove_unlisted,
-    split_of,
-    write_batch,
-    write_manifest,
-    write_reward,
-)
+from hopchain_assets.export.manifest import remove_unlisted, write_manifest, write_reward
+from hopchain_assets.export.shards import Example, ManifestShard, split_of, write_batch
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.warehouse.done import StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake

@@ -16,9 +16,9 @@ from hopchain_assets.ports import Evidence, Policy
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.stages.facts import GROUND_TRUTH, chain_of, read_facts, rows_of
 from hopchain_assets.warehouse.done import StageTables, upstream
+from hopchain_assets.warehouse.execute import execute_programs
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.landing import current_audits
-from hopchain_assets.warehouse.program_sql import execute_programs
 
 CODE = 1
 

@@ -18,7 +18,8 @@ import pytest
 
 from hopchain_assets.domain.program import Arith, Count, Filter, Objects, Perceive, Program, ProgramError
 from hopchain_assets.domain.records import Facts, Instance, Pair
-from hopchain_assets.warehouse.program_sql import compile_program, execute_programs
+from hopchain_assets.warehouse.execute import execute_programs
+from hopchain_assets.warehouse.program_sql import compile_program
 from tests.strategies import frames
 
 
