@@ -7,7 +7,7 @@ crops: `[h, w] bool` arrays with the picture position of their first pixel. Boxe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -245,9 +245,3 @@ def _near_gap(
     closest = float(np.sqrt((difference * difference).sum(axis=2).min()))
     # pixels side by side are one apart and touch
     return min(coarse, max(closest - 1.0, 0.0))
-
-
-def shapes_of(masks: Mapping[str, str], height: int, width: int) -> dict[str, Shape]:
-    """Decoded masks by instance id; an empty mask is left out."""
-    found = {name: decode(counts, height, width) for name, counts in masks.items()}
-    return {name: shape for name, shape in found.items() if shape is not None}

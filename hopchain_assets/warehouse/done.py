@@ -178,14 +178,6 @@ def upstream(
     }
 
 
-def status(lake: Lake) -> pl.DataFrame:
-    """`stage, outcome, inputs, rows`: how many inputs ended how, and the rows they gave."""
-    return lake.query(
-        "SELECT stage, outcome, count(*) AS inputs, sum(n_rows)::BIGINT AS rows "
-        "FROM stage_done GROUP BY ALL ORDER BY stage, outcome"
-    )
-
-
 @contextmanager
 def _reading(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
     if isinstance(source, Lake):
