@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from hopchain_assets.domain.records import Chain, Facts
+from hopchain_assets.domain.records import Chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Policy(Protocol):
 
     name: str
 
-    def judge(self, chain: Chain, facts: Facts, evidence: Evidence) -> Verdict:
+    def judge(self, chain: Chain, evidence: Evidence) -> Verdict:
         """Verified, or waiting with a reason."""
         ...
 

@@ -58,13 +58,19 @@ class Line:
 
     def pending(self) -> dict[str, dict[str, int]]:
         """Pending inputs by batch and stage, as far as can be told: what is upstream of them may still change."""
-        stages = self.stages()
         found: dict[str, dict[str, int]] = {}
-        with self.lake.open() as connection:
-            for batch in batches(self.lake):
-                counts: dict[str, int] = {}
-                for name, stage in stages.items():
-                    to_do, gone = pending(connection, name, batch, stage.version, stage.inputs(connection, batch))
-                    counts[name] = len(to_do) + len(gone)
-                found[batch] = counts
+        for batch, stage, _, count in self.backlog():
+            found.setdefault(batch, {})[stage] = count
         return found
+
+    def backlog(self) -> list[tuple[str, str, int, int]]:
+        """`(batch, stage, done, pending)` for every batch and stage; inputs that are gone are pending too."""
+        rows: list[tuple[str, str, int, int]] = []
+        names = batches(self.lake)
+        with self.lake.open() as connection:
+            for batch in names:
+                for name, stage in self.stages().items():
+                    inputs = stage.inputs(connection, batch)
+                    to_do, gone = pending(connection, name, batch, stage.version, inputs)
+                    rows.append((batch, name, len(inputs) - len(to_do), len(to_do) + len(gone)))
+        return rows

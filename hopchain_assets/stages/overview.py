@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hopchain_assets.stages.line import STAGES, Line
-from hopchain_assets.warehouse.done import pending
 from hopchain_assets.warehouse.lake import Lake
-from hopchain_assets.warehouse.landing import batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +51,10 @@ def stage_counts(line: Line) -> list[StageCount]:
     """The stages in order. Of a stage whose upstream is pending only what is known by now can be told."""
     stages = line.stages()
     totals = {name: [0, 0, 0] for name in STAGES}
-    names = batches(line.lake)
+    for _, name, done, left in line.backlog():
+        totals[name][0] += done
+        totals[name][2] += left
     with line.lake.open() as connection:
-        for batch in names:
-            for name, stage in stages.items():
-                inputs = stage.inputs(connection, batch)
-                to_do, gone = pending(connection, name, batch, stage.version, inputs)
-                totals[name][0] += len(inputs) - len(to_do)
-                totals[name][2] += len(to_do) + len(gone)
         for name, stage in stages.items():
             row = connection.execute(_NOTHING, [name, stage.version]).fetchone()
             totals[name][1] = min(int(row[0]), totals[name][0]) if row else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hopchain_assets.domain.program import Objects
-from hopchain_assets.domain.records import Chain, Facts, canonical_number
+from hopchain_assets.domain.records import Chain, canonical_number
 from hopchain_assets.ports import Evidence, Verdict
 
 
@@ -15,9 +15,8 @@ class Executed:
 
     name = "executed"
 
-    def judge(self, chain: Chain, facts: Facts, evidence: Evidence) -> Verdict:
+    def judge(self, chain: Chain, evidence: Evidence) -> Verdict:
         """Verified by execution, or waiting with the first reason found."""
-        del facts
         if evidence.executed is None or canonical_number(evidence.executed) != chain.answer:
             return Verdict(waits_for="executors differ", detail=f"SQL gives {evidence.executed}, not {chain.answer}")
         if not evidence.ground_truth:

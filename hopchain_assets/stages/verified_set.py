@@ -10,11 +10,10 @@ from typing import Any, ClassVar
 import duckdb
 import polars as pl
 
-from hopchain_assets.domain.countable import CountLimits
 from hopchain_assets.domain.records import digest
 from hopchain_assets.ports import Evidence, Policy
 from hopchain_assets.stages.engine import Progress, Work, stage_version
-from hopchain_assets.stages.facts import GROUND_TRUTH, chain_of, read_facts, rows_of
+from hopchain_assets.stages.facts import GROUND_TRUTH, chain_of, rows_of
 from hopchain_assets.warehouse.done import StageTables, upstream
 from hopchain_assets.warehouse.execute import execute_programs
 from hopchain_assets.warehouse.lake import Lake
@@ -55,22 +54,21 @@ class VerifiedSet:
             pairs = rows_of(connection, "pairs", batch, inputs)
             perceptions = rows_of(connection, "perceptions", batch, inputs)
             audits = current_audits(connection, batch)
-            facts = read_facts(connection, batch, CountLimits(), inputs)
+            images = rows_of(connection, "images", batch, inputs)
         audited: dict[str, dict[str, bool]] = defaultdict(dict)
         for image, category, exhaustive, _ in audits.iter_rows():
             audited[image][category] = exhaustive
         modelled = set(instances.filter(~pl.col("source").is_in(list(GROUND_TRUTH)))["image_id"])
         parsed = [(row, chain_of(row)) for row in chains.iter_rows(named=True)]
-        programs = [
-            (r["chain_id"], c.image_id, c.program, facts[c.image_id].width, facts[c.image_id].height) for r, c in parsed
-        ]
+        size = {row["image_id"]: (row["width"], row["height"]) for row in images.iter_rows(named=True)}
+        programs = [(row["chain_id"], chain.image_id, chain.program, *size[chain.image_id]) for row, chain in parsed]
         executed = execute_programs(instances, pairs, perceptions, programs)
         verified: list[dict[str, Any]] = []
         waiting: list[dict[str, Any]] = []
         for number, (row, chain) in enumerate(parsed, start=1):
             name = chain.image_id
             evidence = Evidence(audited[name], name not in modelled, executed[row["chain_id"]])
-            verdict = self.policy.judge(chain, facts[name], evidence)
+            verdict = self.policy.judge(chain, evidence)
             base = {"chain_id": row["chain_id"], "question_id": row["question_id"], "image_id": name}
             if verdict.verified_by:
                 verified.append(

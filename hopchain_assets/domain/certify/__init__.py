@@ -24,15 +24,15 @@ from hopchain_assets.domain.records import Chain, Facts, Finding, canonical_numb
 from hopchain_assets.domain.world import World, members_of
 
 RULES = (
-    "number",
     "kinds",
     "chained",
     "countable",
     "unique_reference",
+    "number",
     "coverage",
     "decisive",
-    "necessary",
     "duplicate",
+    "necessary",
     "self_answered",
     "leakage",
     "bound",
