@@ -34,7 +34,11 @@ class Settings:
     data_path: str
     picture_folder: str
     shard_folder: str
+    landing_folders: tuple[str, ...]
     batch_size: int
+    quiet_seconds: float
+    workers: int
+    alert_webhook: str
     chains: ChainSettings
     shards: ShardSettings
 
@@ -54,7 +58,11 @@ class Settings:
             data_path=data,
             picture_folder=given.get("HOPCHAIN_PICTURES") or _beside(given, data, home, "pictures"),
             shard_folder=given.get("HOPCHAIN_SHARDS") or _beside(given, data, home, "shards"),
+            landing_folders=_folders(given.get("HOPCHAIN_LANDING") or str(home / "landing")),
             batch_size=_number(given, "HOPCHAIN_BATCH_SIZE", 64, 1, 10_000),
+            quiet_seconds=_number(given, "HOPCHAIN_QUIET_SECONDS", 600.0, 0.0, 86_400.0),
+            workers=_number(given, "HOPCHAIN_WORKERS", os.cpu_count() or 1, 1, 1_024),
+            alert_webhook=_webhook(given),
             chains=_chains(given),
             shards=ShardSettings(_number(given, "HOPCHAIN_VALIDATION_SHARE", 0.1, 0.0, 1.0)),
         )
@@ -78,6 +86,17 @@ class Settings:
 def _beside(given: Mapping[str, str], data: str, home: Path, name: str) -> str:
     """Pictures and shards go with the data: to the same object store when there is one."""
     return f"{data.rstrip('/')}-{name}" if given.get("HOPCHAIN_DATA_PATH") else str(home / name)
+
+
+def _folders(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(";") if part.strip()))
+
+
+def _webhook(given: Mapping[str, str]) -> str:
+    address = given.get("HOPCHAIN_ALERT_WEBHOOK") or ""
+    if address and not address.startswith(("http://", "https://")):
+        raise SettingsError(f"HOPCHAIN_ALERT_WEBHOOK must be an http or https address, it is {address!r}")
+    return address
 
 
 def _chains(given: Mapping[str, str]) -> ChainSettings:

@@ -29,13 +29,19 @@ COMMANDS: Mapping[str, Listed] = {
     "demo": Listed("run", "demo", "Make", "Render sample scenes and run the whole line on them."),
     "scenes": Listed("sources", "scenes", "Make", "Render pictures with known truth, and import them."),
     "import-coco": Listed("sources", "import_coco", "Make", "Import your own annotated pictures."),
+    "import": Listed("importing", "import_pictures", "Make", "Import pictures from Parquet, a dataset, a folder, a list."),
     "run": Listed("run", "run", "Make", "Do all that is pending, through Dagster."),
+    "land": Listed("landing", "land", "Make", "Take in what lies in the landing folders now."),
+    "retry": Listed("retry", "retry", "Make", "Take up again what failed or was parked."),
     "audit": Listed("audit", "audit", "Make", "Say of which pictures all objects of a kind are marked."),
     "status": Listed("status", "status", "Look", "What is done, pending, waiting and set aside."),
     "query": Listed("query", "query", "Look", "Ask the warehouse in SQL."),
     "explain": Listed("explain", "explain", "Look", "Show a chain: hops, margins, picture and SQL."),
+    "report": Listed("report", "report", "Look", "Write one HTML page: yields, samples, rejects, checks."),
     "ui": Listed("ui", "ui", "Look", "Open Dagster's web interface on this machine."),
-    "doctor": Listed("doctor", "doctor", "Look", "Check this installation and say what to mend."),
+    "models": Listed("models", "models", "Keep", "List and build the SQL models."),
+    "maintain": Listed("maintain", "maintain", "Keep", "Merge small files and delete what nothing needs."),
+    "doctor": Listed("doctor", "doctor", "Keep", "Check this installation and say what to mend."),
 }
 
 

@@ -14,6 +14,16 @@ class PictureStore:
 
     folder: str
 
+    @property
+    def originals(self) -> PictureStore:
+        """Bytes as they landed, of pictures that do not lie in a file of their own (Parquet, downloads)."""
+        return PictureStore(f"{self.folder.rstrip('/')}/originals")
+
+    def has(self, image_id: str) -> bool:
+        """Whether the store holds the picture."""
+        system, path = url_to_fs(self._path(image_id))
+        return system.exists(path)
+
     def put(self, image_id: str, data: bytes) -> None:
         """Keeps a picture; one that is there already is not written again."""
         system, path = url_to_fs(self._path(image_id))
