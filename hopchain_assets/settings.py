@@ -75,6 +75,7 @@ class Settings:
             shard_folder=self.shard_folder,
             chains=self.chains,
             shards=self.shards,
+            workers=self.workers,
         )
 
     @property

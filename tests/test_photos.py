@@ -31,7 +31,7 @@ def photo_line(tmp_path_factory: pytest.TempPathFactory) -> Line:
     record_audits(line.lake, [Audit(row["sha256"], row["category"], row["exhaustive"], "audit") for row in answers])
     for batch in batches(line.lake):
         for stage in STAGES:
-            line.run(stage, batch)
+            line.run(stage, [batch])
     return line
 
 

@@ -18,6 +18,7 @@ from hopchain_assets.cli.summary import contact_sheet, next_commands, summary
 from hopchain_assets.settings import Settings
 from hopchain_assets.stages.line import STAGES, Line
 from hopchain_assets.stages.overview import figures
+from hopchain_assets.warehouse.landing import batches
 
 if TYPE_CHECKING:
     from hopchain_assets.defs.launch import Launched
@@ -76,15 +77,15 @@ def run_line(settings: Settings, chosen: Sequence[str]) -> None:
 
 def _pending(line: Line, chosen: Sequence[str], left: Unfinished) -> list[str] | None:
     """Batches with something pending, or left open by the last run; None where nothing was ever imported."""
-    counts = line.pending()
-    unknown = [name for name in chosen if name not in counts]
+    known = batches(line.lake)
+    unknown = [name for name in chosen if name not in known]
     if unknown:
-        known = f"the last one is {list(counts)[-1]}" if counts else "nothing has been imported yet"
-        raise Refusal(f"there is no batch {unknown[0]!r}: {known}")
-    if not counts:
+        told = f"the last one is {known[-1]}" if known else "nothing has been imported yet"
+        raise Refusal(f"there is no batch {unknown[0]!r}: {told}")
+    if not known:
         return None
-    open_ones = [name for name, stages in counts.items() if any(stages.values()) or name in left.batches]
-    return [name for name in open_ones if not chosen or name in chosen]
+    due = {owed.batch for owed in line.backlog() if owed.pending} | set(left.batches)
+    return [name for name in known if name in due and (not chosen or name in chosen)]
 
 
 def _launch(settings: Settings, batches: Sequence[str]) -> None:

@@ -134,7 +134,7 @@ LINE_ASSETS = [raw_images, categories, instance_masks, hop_chains, verified_set,
 def _run(context: dg.AssetExecutionContext, line: LineResource, stage: str, pictures: Pictures | None = None) -> None:
     """The stage on each batch of the run, and what each partition's page shows."""
     # all batches before the first page: its totals are those of the end of the run
-    reports = [line.run(stage, batch) for batch in context.partition_keys]
+    reports = line.run(stage, context.partition_keys)
     told = pages(line.line.lake, stage, reports)
     for report in reports:
         context.log.info(f"{stage} {report.batch}: {report.pending_before} pending, {report.pending_after} after it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hopchain_assets.settings import Settings
@@ -25,13 +25,14 @@ class LineResource:
         """The stages and their warehouse. Opens nothing."""
         return self.settings.line()
 
-    def run(self, stage: str, batch: str) -> StageReport:
-        """Does what is pending of a stage in a batch."""
+    def run(self, stage: str, batches: Sequence[str]) -> list[StageReport]:
+        """Does what is pending of a stage in these batches; the reports are in their order."""
 
-        def tell(done: int, of: int) -> None:
+        def tell(batch: str, done: int, of: int) -> None:
             if self.watch:
                 self.watch(stage, batch, done, of)
 
-        report = self.line.run(stage, batch, tell)
-        self.reports.append(report)
-        return report
+        reports = self.line.run(stage, batches, tell)
+        self.reports += reports
+        place = {batch: number for number, batch in enumerate(batches)}
+        return sorted(reports, key=lambda report: place[report.batch])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,8 +11,9 @@ import duckdb
 import polars as pl
 
 from hopchain_assets.stages.engine import Progress, Work, stage_version
-from hopchain_assets.warehouse.done import StageTables, upstream
+from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
+from hopchain_assets.warehouse.landing import members
 
 CODE = 1
 
@@ -23,6 +24,7 @@ class Categories:
 
     lake: Lake
 
+    exclusive: ClassVar[bool] = False
     tables: ClassVar[StageTables] = StageTables("categories", {"categories": "image_id"})
 
     @property
@@ -30,10 +32,9 @@ class Categories:
         """Raised by code alone."""
         return stage_version("categories", CODE)
 
-    def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
+    def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:
         """Pictures that were taken in; their annotations are part of the hash."""
-        taken = upstream(connection, ["raw_images"], batch)
-        return with_annotations(connection, batch, taken)
+        return with_annotations(connection, batches, upstream(connection, ["raw_images"], batches))
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
         """One row for each category that the source marks, with whether a crowd of it is marked."""
@@ -57,10 +58,10 @@ def said_of(lake: Lake, batch: str, ids: Sequence[str]) -> dict[str, dict[str, A
     return {name: json.loads(text) if text else {} for name, text in rows.iter_rows() if name in wanted}
 
 
-def with_annotations(connection: duckdb.DuckDBPyConnection, batch: str, hashes: Mapping[str, str]) -> dict[str, str]:
+def with_annotations(connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None, hashes: Inputs) -> Inputs:
     """Input hashes that also change with what the source says of the picture."""
-    rows = connection.execute(
-        "SELECT content_sha256, coalesce(sha256(annotations), '') FROM batch_members WHERE batch = ?", [batch]
-    ).fetchall()
-    said = dict(rows)
-    return {name: f"{value}{said.get(name, '')[:12]}" for name, value in hashes.items()}
+    said = {content: value[:12] for _, content, value in members(connection, batches)}
+    return {
+        batch: {name: f"{value}{said.get(name, '')}" for name, value in of_batch.items()}
+        for batch, of_batch in hashes.items()
+    }

@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from hopchain_assets.domain.records import digest
-from hopchain_assets.warehouse.done import Done, StageTables, output_hash, pending, replace
+from hopchain_assets.warehouse.done import Done, Inputs, StageTables, output_hash, pending, replace
 from hopchain_assets.warehouse.lake import Lake
 
 Progress = Callable[[int, int], None]
@@ -20,10 +20,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Work:
-    """What a stage made of its inputs: rows by table, and how each input ended."""
+    """What a stage made of its inputs: rows by table, how each input ended, and why those failed that did."""
 
     frames: Mapping[str, pl.DataFrame]
     outcomes: Mapping[str, str]
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,21 @@ class StageReport:
 
 
 class Stage(Protocol):
-    """One step of the line."""
+    """One step of the line.
+
+    Of an `exclusive` stage one batch is worked on at a time, by all processes together.
+    """
 
     tables: ClassVar[StageTables]
+    exclusive: ClassVar[bool]
 
     @property
     def version(self) -> str:
         """What the stage's rows depend on beside its inputs: code and settings."""
         ...
 
-    def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
-        """The ids to work on, each with the hash of what is read for it."""
+    def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:
+        """The ids to work on in these batches (in all), each with the hash of what is read for it."""
         ...
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
@@ -61,35 +66,33 @@ class Stage(Protocol):
 
 
 def run_stage(lake: Lake, stage: Stage, batch: str, progress: Progress | None = None) -> StageReport:
-    """Does what is pending of a stage in a batch; nothing when nothing is."""
+    """Does what is pending of a stage in a batch; nothing when nothing is. Claim the batch before."""
     started = time.perf_counter()
+    name = stage.tables.stage
+
+    def inputs(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+        return stage.inputs(connection, [batch]).get(batch, {})
+
     with lake.open() as connection:
-        inputs = stage.inputs(connection, batch)
-        to_do, gone = pending(connection, stage.tables.stage, batch, stage.version, inputs)
-    if not to_do and not gone:
-        return StageReport(stage.tables.stage, batch, 0, 0, time.perf_counter() - started)
-    made = stage.work(batch, to_do, progress or _silent) if to_do else Work({}, {})
-    replaced = replace(
-        lake,
-        stage.tables,
-        batch,
-        stage.version,
-        made.frames,
-        _done(stage, made, inputs, to_do),
-        gone,
-        still=lambda connection: stage.inputs(connection, batch),
-    )
+        now = inputs(connection)
+        owed = pending(connection, name, stage.version, {batch: now}, [batch]).get(batch)
+    if not owed:
+        return StageReport(name, batch, 0, 0, time.perf_counter() - started)
+    made = stage.work(batch, owed.to_do, progress or _silent) if owed.to_do else Work({}, {})
+    done = _done(stage, made, now, owed.to_do)
+    seconds = time.perf_counter() - started
+    replaced = replace(lake, stage.tables, batch, stage.version, made.frames, done, owed.gone, inputs, seconds)
     with lake.open() as connection:
-        left, _ = pending(connection, stage.tables.stage, batch, stage.version, stage.inputs(connection, batch))
+        left = pending(connection, name, stage.version, {batch: inputs(connection)}, [batch]).get(batch)
     return StageReport(
-        stage=stage.tables.stage,
+        stage=name,
         batch=batch,
-        pending_before=len(to_do),
-        pending_after=len(left),
+        pending_before=len(owed.to_do),
+        pending_after=len(left.to_do) if left else 0,
         seconds=time.perf_counter() - started,
         gone=replaced.gone,
         skipped=replaced.skipped + replaced.stale,
-        outcomes=Counter(made.outcomes.get(name, "done") for name in to_do),
+        outcomes=Counter(entry.outcome for entry in done),
         rows=replaced.rows,
     )
 
@@ -109,4 +112,9 @@ def _done(stage: Stage, made: Work, inputs: Mapping[str, str], ids: Sequence[str
     for table, frame in made.frames.items():
         for name, count in frame.group_by(stage.tables.keys[table]).len().iter_rows():
             counts[name] += count
-    return [Done(i, inputs[i], made.outcomes.get(i, "done"), hashes[i], counts[i]) for i in ids]
+    return [
+        Done(i, inputs[i], "failed", hashes[i], counts[i], made.failures[i])
+        if i in made.failures
+        else Done(i, inputs[i], made.outcomes.get(i, "done"), hashes[i], counts[i])
+        for i in ids
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import duckdb
@@ -15,11 +16,13 @@ from hopchain_assets.domain.countable import CountLimits
 from hopchain_assets.domain.records import Chain, Facts, Finding, digest
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.stages.facts import chain_row, read_facts
-from hopchain_assets.warehouse.done import StageTables, upstream
+from hopchain_assets.stages.spread import Failed, spread
+from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.landing import complete_categories
 
 CODE = 1
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,9 @@ class HopChains:
 
     lake: Lake
     settings: ChainSettings
+    workers: int = 1
 
+    exclusive: ClassVar[bool] = False
     tables: ClassVar[StageTables] = StageTables("hop_chains", {"hop_chains": "image_id", "rejected_chains": "image_id"})
 
     @property
@@ -46,29 +51,44 @@ class HopChains:
         """Raised by code and by every setting of the composer and the certifier."""
         return stage_version("hop_chains", CODE, self.settings)
 
-    def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
+    def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:
         """Pictures with instances; which of their categories are complete is part of the hash."""
-        complete = complete_categories(connection, batch)
-        ready = upstream(connection, ["categories", "instance_masks"], batch)
-        return {name: digest(value, *sorted(complete.get(name, ()))) for name, value in ready.items()}
+        complete = complete_categories(connection, batches)
+        ready = upstream(connection, ["categories", "instance_masks"], batches)
+        return {
+            batch: {name: digest(value, *sorted(complete.get(name, ()))) for name, value in hashes.items()}
+            for batch, hashes in ready.items()
+        }
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
         """Certified chains and rejected proposals of each picture."""
         with self.lake.open() as connection:
             facts = read_facts(connection, batch, self.settings.limits, inputs)
-            complete = complete_categories(connection, batch)
+            complete = complete_categories(connection, [batch])
+        items = [(facts[name], complete.get(name, frozenset())) for name in inputs]
+        results = spread(partial(_rows, self.settings), items, self.workers, progress)
         chains: list[dict[str, Any]] = []
         rejected: list[dict[str, Any]] = []
         outcomes: dict[str, str] = {}
-        for number, name in enumerate(inputs, start=1):
-            certified, refused = certified_chains(facts[name], self.settings, complete.get(name, frozenset()))
-            chains += [chain_row(chain) for chain in certified]
-            rejected += [_rejected_row(chain, finding) for chain, finding in refused]
-            rejected += [_unused_row(name, category, why) for category, why in sorted(facts[name].uncountable.items())]
-            outcomes[name] = "done" if certified else "nothing"
-            progress(number, len(inputs))
+        failures: dict[str, str] = {}
+        for name, result in zip(inputs, results, strict=True):
+            if isinstance(result, Failed):
+                failures[name] = result.error
+                continue
+            chains += result[0]
+            rejected += result[1]
+            outcomes[name] = "done" if result[0] else "nothing"
         frames = {"hop_chains": pl.DataFrame(chains), "rejected_chains": pl.DataFrame(rejected)}
-        return Work({table: frame for table, frame in frames.items() if frame.height}, outcomes)
+        return Work({table: frame for table, frame in frames.items() if frame.height}, outcomes, failures)
+
+
+def _rows(settings: ChainSettings, item: tuple[Facts, frozenset[str]]) -> tuple[Rows, Rows]:
+    """Rows of `hop_chains` and of `rejected_chains` for one picture."""
+    facts, complete = item
+    certified, refused = certified_chains(facts, settings, complete)
+    rejected = [_rejected_row(chain, finding) for chain, finding in refused]
+    rejected += [_unused_row(facts.image_id, category, why) for category, why in sorted(facts.uncountable.items())]
+    return [chain_row(chain) for chain in certified], rejected
 
 
 def certified_chains(

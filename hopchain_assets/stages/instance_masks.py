@@ -15,11 +15,13 @@ from hopchain_assets.domain.records import digest
 from hopchain_assets.sources.coco import SourceError, rasterise
 from hopchain_assets.stages.categories import said_of, with_annotations
 from hopchain_assets.stages.engine import Progress, Work, stage_version
-from hopchain_assets.warehouse.done import StageTables, upstream
+from hopchain_assets.stages.spread import Failed, spread
+from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
 
 CODE = 1
 SMALLEST_PIXELS = 16
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,9 @@ class InstanceMasks:
     """Draws the annotated masks, measures them and how each pair of them lies to each other."""
 
     lake: Lake
+    workers: int = 1
 
+    exclusive: ClassVar[bool] = False
     tables: ClassVar[StageTables] = StageTables(
         "instance_masks", {"instances": "image_id", "pairs": "image_id", "bad_annotations": "image_id"}
     )
@@ -37,32 +41,32 @@ class InstanceMasks:
         """Raised by code alone."""
         return stage_version("instance_masks", CODE)
 
-    def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
+    def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:
         """Pictures with named categories; their annotations are part of the hash."""
-        return with_annotations(connection, batch, upstream(connection, ["raw_images", "categories"], batch))
+        return with_annotations(connection, batches, upstream(connection, ["raw_images", "categories"], batches))
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
         """Instances, pairs and what had to be left out, picture by picture."""
         sizes = self.lake.query("SELECT image_id, width, height FROM images WHERE batch = ?", [batch])
         size = {name: (width, height) for name, width, height in sizes.iter_rows()}
         said = said_of(self.lake, batch, inputs)
-        frames: dict[str, list[dict[str, Any]]] = {"instances": [], "pairs": [], "bad_annotations": []}
+        results = spread(_measure, [(name, said[name], *size[name]) for name in inputs], self.workers, progress)
+        rows: dict[str, Rows] = {"instances": [], "pairs": [], "bad_annotations": []}
         outcomes: dict[str, str] = {}
-        for number, name in enumerate(inputs, start=1):
-            instances, pairs, bad = _measure(name, said[name], *size[name])
-            frames["instances"] += instances
-            frames["pairs"] += pairs
-            frames["bad_annotations"] += bad
-            outcomes[name] = "done" if instances else "nothing"
-            progress(number, len(inputs))
-        return Work({table: pl.DataFrame(rows) for table, rows in frames.items() if rows}, outcomes)
+        failures: dict[str, str] = {}
+        for name, result in zip(inputs, results, strict=True):
+            if isinstance(result, Failed):
+                failures[name] = result.error
+                continue
+            for table, found in zip(rows, result, strict=True):
+                rows[table] += found
+            outcomes[name] = "done" if result[0] else "nothing"
+        return Work({table: pl.DataFrame(found) for table, found in rows.items() if found}, outcomes, failures)
 
 
-Rows = list[dict[str, Any]]
-
-
-def _measure(image_id: str, said: Mapping[str, Any], width: int, height: int) -> tuple[Rows, Rows, Rows]:
-    """Rows of instances, pairs and bad annotations of one picture."""
+def _measure(item: tuple[str, Mapping[str, Any], int, int]) -> tuple[Rows, Rows, Rows]:
+    """Rows of instances, pairs and bad annotations of one picture: its id, what is said of it, width, height."""
+    image_id, said, width, height = item
     shapes: dict[str, Shape] = {}
     instances: Rows = []
     bad: Rows = []

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from hopchain_assets.domain.records import digest
 from hopchain_assets.ports import Policy
 from hopchain_assets.stages.categories import Categories
-from hopchain_assets.stages.engine import Progress, Stage, StageReport, run_stage
+from hopchain_assets.stages.engine import Stage, StageReport, run_stage
 from hopchain_assets.stages.hop_chains import ChainSettings, HopChains
 from hopchain_assets.stages.instance_masks import InstanceMasks
 from hopchain_assets.stages.policies import Executed
 from hopchain_assets.stages.raw_images import RawImages
 from hopchain_assets.stages.training_shards import ShardSettings, TrainingShards
 from hopchain_assets.stages.verified_set import VerifiedSet
-from hopchain_assets.warehouse.done import pending
+from hopchain_assets.warehouse.done import Pending, pending
 from hopchain_assets.warehouse.lake import Lake
-from hopchain_assets.warehouse.landing import batches
 from hopchain_assets.warehouse.pictures import PictureStore
 
+BatchProgress = Callable[[str, int, int], None]
 STAGES = ("raw_images", "categories", "instance_masks", "hop_chains", "verified_set", "training_shards")
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """How far a stage is with a batch: inputs done, inputs pending (those that are gone included), and a hash of these."""
+
+    batch: str
+    stage: str
+    done: int
+    pending: int
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +45,41 @@ class Line:
     chains: ChainSettings = field(default_factory=ChainSettings)
     shards: ShardSettings = field(default_factory=ShardSettings)
     policy: Policy = field(default_factory=Executed)
+    workers: int = 1
 
     def stages(self) -> Mapping[str, Stage]:
         """The stages by name, in order."""
         made: tuple[Stage, ...] = (
             RawImages(self.lake, self.pictures),
             Categories(self.lake),
-            InstanceMasks(self.lake),
-            HopChains(self.lake, self.chains),
+            InstanceMasks(self.lake, self.workers),
+            HopChains(self.lake, self.chains, self.workers),
             VerifiedSet(self.lake, self.policy),
             TrainingShards(self.lake, self.pictures, self.shard_folder, self.shards),
         )
         return {stage.tables.stage: stage for stage in made}
 
-    def run(self, stage: str, batch: str, progress: Progress | None = None) -> StageReport:
-        """Does what is pending of a stage in a batch."""
-        return run_stage(self.lake, self.stages()[stage], batch, progress)
+    def run(self, stage: str, batches: Sequence[str], progress: BatchProgress | None = None) -> list[StageReport]:
+        """Does what is pending of a stage in these batches, each once, in no certain order.
+
+        Batches that another process has at work are left for last, and waited for: what comes after the stage
+        relies on them. So two runs over the same batches share the work.
+        """
+        tell = progress or _silent
+        at_work = self.stages()[stage]
+        reports: list[StageReport] = []
+        left, wait = list(batches), False
+        while left:
+            taken = left
+            left = []
+            for batch in taken:
+                with self.lake.claim(stage, "" if at_work.exclusive else batch, wait) as mine:
+                    if mine:
+                        reports.append(run_stage(self.lake, at_work, batch, partial(tell, batch)))
+                    else:
+                        left.append(batch)
+            wait = True
+        return reports
 
     def publish(self) -> str:
         """Writes the manifest of all current shards; returns its path."""
@@ -56,21 +88,30 @@ class Line:
         assert isinstance(shards, TrainingShards)
         return shards.publish({name: stage.version for name, stage in stages.items()})
 
-    def pending(self) -> dict[str, dict[str, int]]:
-        """Pending inputs by batch and stage, as far as can be told: what is upstream of them may still change."""
-        found: dict[str, dict[str, int]] = {}
-        for batch, stage, _, count in self.backlog():
-            found.setdefault(batch, {})[stage] = count
-        return found
+    def backlog(self, batches: Sequence[str] | None = None) -> list[Owed]:
+        """What is done and pending for every batch (for these) and stage, in order.
 
-    def backlog(self) -> list[tuple[str, str, int, int]]:
-        """`(batch, stage, done, pending)` for every batch and stage; inputs that are gone are pending too."""
-        rows: list[tuple[str, str, int, int]] = []
-        names = batches(self.lake)
+        As far as can be told: what is upstream of a pending stage may still change its inputs.
+        """
+        rows: dict[tuple[str, str], Owed] = {}
         with self.lake.open() as connection:
-            for batch in names:
-                for name, stage in self.stages().items():
-                    inputs = stage.inputs(connection, batch)
-                    to_do, gone = pending(connection, name, batch, stage.version, inputs)
-                    rows.append((batch, name, len(inputs) - len(to_do), len(to_do) + len(gone)))
-        return rows
+            # one snapshot, or a stage that ends meanwhile would be half in it
+            connection.execute("BEGIN")
+            for name, stage in self.stages().items():
+                inputs = stage.inputs(connection, batches)
+                owed = pending(connection, name, stage.version, inputs, batches)
+                for batch in inputs.keys() | owed.keys():
+                    now, due = inputs.get(batch, {}), owed.get(batch, Pending((), ()))
+                    what = digest(*due.gone, *(f"{name} {now[name]}" for name in due.to_do)) if due else ""
+                    rows[batch, name] = Owed(batch, name, len(now) - len(due.to_do), len(due), what)
+        names = sorted({batch for batch, _ in rows})
+        return [rows.get((batch, stage), Owed(batch, stage, 0, 0, "")) for batch in names for stage in STAGES]
+
+
+def pending_hash(owed: Sequence[Owed], versions: Mapping[str, str]) -> str:
+    """A hash of all that a batch owes: it changes with every step forward, and with code and settings."""
+    return digest(*(f"{row.stage} {versions[row.stage]} {row.what}" for row in owed if row.pending))
+
+
+def _silent(_batch: str, _done: int, _of: int) -> None:
+    """Nobody watches."""

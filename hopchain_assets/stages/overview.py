@@ -51,9 +51,9 @@ def stage_counts(line: Line) -> list[StageCount]:
     """The stages in order. Of a stage whose upstream is pending only what is known by now can be told."""
     stages = line.stages()
     totals = {name: [0, 0, 0] for name in STAGES}
-    for _, name, done, left in line.backlog():
-        totals[name][0] += done
-        totals[name][2] += left
+    for owed in line.backlog():
+        totals[owed.stage][0] += owed.done
+        totals[owed.stage][2] += owed.pending
     with line.lake.open() as connection:
         for name, stage in stages.items():
             row = connection.execute(_NOTHING, [name, stage.version]).fetchone()

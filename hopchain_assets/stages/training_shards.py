@@ -13,7 +13,7 @@ from hopchain_assets.domain.records import digest
 from hopchain_assets.export.manifest import remove_unlisted, write_manifest, write_reward
 from hopchain_assets.export.shards import Example, ManifestShard, split_of, write_batch
 from hopchain_assets.stages.engine import Progress, Work, stage_version
-from hopchain_assets.warehouse.done import StageTables, upstream
+from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.pictures import PictureStore
 
@@ -36,6 +36,7 @@ class TrainingShards:
     folder: str
     settings: ShardSettings
 
+    exclusive: ClassVar[bool] = False
     tables: ClassVar[StageTables] = StageTables("training_shards", {"shard_examples": "batch", "shards": "batch"})
 
     @property
@@ -43,10 +44,13 @@ class TrainingShards:
         """Raised by code, by the split and by where the shards go."""
         return stage_version("training_shards", CODE, self.settings, self.folder)
 
-    def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
-        """The batch, with the hash of all its verified rows and of the pictures' own."""
-        verified = upstream(connection, ["raw_images", "verified_set"], batch)
-        return {batch: digest(*(f"{name}{value}" for name, value in verified.items()))} if verified else {}
+    def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:
+        """Each batch, with the hash of all its verified rows and of the pictures' own."""
+        verified = upstream(connection, ["raw_images", "verified_set"], batches)
+        return {
+            batch: {batch: digest(*(f"{name}{value}" for name, value in hashes.items()))}
+            for batch, hashes in verified.items()
+        }
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
         """Files in the shard folder, and rows that say which example is in which."""

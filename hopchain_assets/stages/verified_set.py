@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from hopchain_assets.domain.records import digest
 from hopchain_assets.ports import Evidence, Policy
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.stages.facts import GROUND_TRUTH, chain_of, rows_of
-from hopchain_assets.warehouse.done import StageTables, upstream
+from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.execute import execute_programs
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.landing import current_audits
@@ -29,6 +29,7 @@ class VerifiedSet:
     lake: Lake
     policy: Policy
 
+    exclusive: ClassVar[bool] = False
     tables: ClassVar[StageTables] = StageTables(
         "verified_set", {"verified_set": "image_id", "waiting_chains": "image_id"}
     )
@@ -38,13 +39,16 @@ class VerifiedSet:
         """Raised by code and by the choice of policy."""
         return stage_version("verified_set", CODE, self.policy.name)
 
-    def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
+    def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:
         """Pictures with certified chains; what people said of their categories is part of the hash."""
         words: dict[str, list[str]] = defaultdict(list)
-        for image, category, exhaustive, _ in current_audits(connection, batch).iter_rows():
+        for image, category, exhaustive, _ in current_audits(connection, batches).iter_rows():
             words[image].append(f"{category}={exhaustive}")
-        ready = upstream(connection, ["hop_chains", "instance_masks"], batch)
-        return {name: digest(value, *sorted(words[name])) for name, value in ready.items()}
+        ready = upstream(connection, ["hop_chains", "instance_masks"], batches)
+        return {
+            batch: {name: digest(value, *sorted(words.get(name, ()))) for name, value in hashes.items()}
+            for batch, hashes in ready.items()
+        }
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
         """A row for each chain: verified, or waiting."""
@@ -53,7 +57,7 @@ class VerifiedSet:
             instances = rows_of(connection, "instances", batch, inputs)
             pairs = rows_of(connection, "pairs", batch, inputs)
             perceptions = rows_of(connection, "perceptions", batch, inputs)
-            audits = current_audits(connection, batch)
+            audits = current_audits(connection, [batch])
             images = rows_of(connection, "images", batch, inputs)
         audited: dict[str, dict[str, bool]] = defaultdict(dict)
         for image, category, exhaustive, _ in audits.iter_rows():

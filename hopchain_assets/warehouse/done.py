@@ -17,17 +17,21 @@ import duckdb
 import polars as pl
 
 from hopchain_assets.domain.records import digest
-from hopchain_assets.warehouse.connect import WarehouseError
+from hopchain_assets.warehouse.connect import WarehouseError, quoted
 from hopchain_assets.warehouse.lake import Lake
 
 Source = Lake | duckdb.DuckDBPyConnection
+# hash by input id, by batch
+Inputs = dict[str, dict[str, str]]
 Still = Callable[[duckdb.DuckDBPyConnection], Mapping[str, str]]
 
 # when a row was written, and by which release, is not what it says
 NOT_CONTENT = frozenset({"at", "landed_at", "ingested_at", "batch", "stage_version"})
 LEDGER = {
     "input_id": pl.String, "input_hash": pl.String, "output_hash": pl.String, "outcome": pl.String, "n_rows": pl.Int64,
+    "detail": pl.String,
 }  # fmt: skip
+NOTHING_TO_GO_ON_WITH = ("quarantined", "nothing", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,28 @@ class StageTables:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of one input. "Nothing found" is an outcome too, so that it is not tried for ever."""
+    """What came of one input. "Nothing found" is an outcome too, so that it is not tried for ever.
+
+    `detail` says why where the outcome is `failed`.
+    """
 
     input_id: str
     input_hash: str
     outcome: str
     output_hash: str
     n_rows: int
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a stage owes a batch: inputs to do, in order, and inputs that are recorded but no longer there."""
+
+    to_do: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.to_do) + len(self.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +80,35 @@ class Replaced:
 
 
 def pending(
-    source: Source, stage: str, batch: str, stage_version: str, inputs: Mapping[str, str]
-) -> tuple[list[str], list[str]]:
-    """Compares the ledger with the inputs that there are now.
-
-    Args:
-        inputs: the current input hash by input id.
+    source: Source, stage: str, stage_version: str, inputs: Inputs, batches: Sequence[str] | None = None
+) -> dict[str, Pending]:
+    """Compares the ledger with the inputs that there are now, for these batches (for all).
 
     Returns:
-        The ids to do, in the order of `inputs`, and the ids that are recorded but no longer among them.
+        What is pending by batch; batches with nothing pending are left out.
     """
     with _reading(source) as connection:
-        recorded = _recorded(connection, stage, batch)
-    to_do = [name for name, value in inputs.items() if recorded.get(name) != (stage_version, value)]
-    return to_do, sorted(recorded.keys() - inputs.keys())
+        rows = connection.execute(
+            "SELECT batch, input_id, stage_version, input_hash FROM stage_done "
+            f"WHERE stage = ? AND {of_batches(batches)}",
+            [stage],
+        ).fetchall()
+    recorded: dict[str, dict[str, tuple[str, str]]] = {}
+    for batch, name, version, value in rows:
+        recorded.setdefault(batch, {})[name] = (version, value)
+    found: dict[str, Pending] = {}
+    for batch in sorted(inputs.keys() | recorded.keys()):
+        now, known = inputs.get(batch, {}), recorded.get(batch, {})
+        to_do = tuple(name for name, value in now.items() if known.get(name) != (stage_version, value))
+        gone = tuple(sorted(known.keys() - now.keys()))
+        if to_do or gone:
+            found[batch] = Pending(to_do, gone)
+    return found
+
+
+def of_batches(batches: Sequence[str] | None) -> str:
+    """The SQL condition on the column `batch`; true for all when None is given."""
+    return "true" if batches is None else f"batch IN ({', '.join(map(quoted, batches)) or 'NULL'})"
 
 
 def replace(
@@ -86,7 +120,7 @@ def replace(
     done: Sequence[Done],
     gone: Sequence[str] = (),
     still: Still | None = None,
-    message: str = "",
+    seconds: float = 0.0,
 ) -> Replaced:
     """Puts the rows of the done inputs in the place of their old ones, and drops those of the gone ones.
 
@@ -97,6 +131,7 @@ def replace(
     Args:
         frames: new rows by table; `batch` and `stage_version` are filled in here, columns not given are NULL.
         done: one entry for each input, also for those without rows.
+        seconds: how long the work took, for `stage_runs`.
 
     Raises:
         WarehouseError: when a frame has an unknown table or column, lacks its key, or a row belongs to no
@@ -121,9 +156,13 @@ def replace(
         _delete(connection, tables, batch, (kept | removed) & recorded.keys())
         rows = _insert(connection, tables, batch, stage_version, frames, kept)
         _record(connection, tables.stage, batch, stage_version, keep)
+        connection.execute(
+            "INSERT INTO stage_runs VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [tables.stage, batch, stage_version, len(keep) + len(removed), sum(rows.values()), seconds, _now()],
+        )
         return Replaced(len(keep), len(rival), stale, len(removed), rows)
 
-    return lake.transact(tables.stage, batch, work, message or f"{tables.stage} {batch}")
+    return lake.transact(tables.stage, batch, work, f"{tables.stage} {batch}")
 
 
 def output_hash(
@@ -150,32 +189,29 @@ def output_hash(
     return {name: hashlib.sha256("\n\n".join(parts).encode()).hexdigest()[:20] for name, parts in texts.items()}
 
 
-def upstream(
-    source: Source,
-    stages: Sequence[str],
-    batch: str,
-    excluded: Collection[str] = ("quarantined", "nothing"),
-) -> dict[str, str]:
+def upstream(source: Source, stages: Sequence[str], batches: Sequence[str] | None = None) -> Inputs:
     """The inputs of a later stage: ids that all named stages have done, with a hash of what they put out.
+
+    Ids after which there is nothing to go on with are left out.
 
     Args:
         stages: the stages that it reads, in an order that stays the same.
-        excluded: outcomes after which there is nothing to go on with.
+        batches: the batches to look at, or all.
     """
     with _reading(source) as connection:
         rows = connection.execute(
-            "SELECT stage, input_id, output_hash FROM stage_done "
-            "WHERE batch = ? AND list_contains(?, stage) AND NOT list_contains(?, outcome)",
-            [batch, list(stages), list(excluded)],
+            f"SELECT batch, input_id, stage, output_hash FROM stage_done WHERE {of_batches(batches)} "
+            "AND list_contains(?, stage) AND NOT list_contains(?, outcome) ORDER BY batch, input_id",
+            [list(stages), list(NOTHING_TO_GO_ON_WITH)],
         ).fetchall()
-    found: dict[str, dict[str, str]] = {}
-    for stage, name, value in rows:
-        found.setdefault(name, {})[stage] = value
-    return {
-        name: digest(*(by_stage[stage] for stage in stages))
-        for name, by_stage in sorted(found.items())
-        if len(by_stage) == len(set(stages))
-    }
+    by_id: dict[tuple[str, str], dict[str, str]] = {}
+    for batch, name, stage, value in rows:
+        by_id.setdefault((batch, name), {})[stage] = value
+    found: Inputs = {}
+    for (batch, name), by_stage in by_id.items():
+        if len(by_stage) == len(stages):
+            found.setdefault(batch, {})[name] = digest(*(by_stage[stage] for stage in stages))
+    return found
 
 
 @contextmanager
@@ -246,14 +282,18 @@ def _record(
 ) -> None:
     if not done:
         return
-    rows = [(d.input_id, d.input_hash, d.output_hash, d.outcome, d.n_rows) for d in done]
+    rows = [(d.input_id, d.input_hash, d.output_hash, d.outcome, d.n_rows, d.detail) for d in done]
     ledger = pl.DataFrame(rows, schema=LEDGER, orient="row").with_columns(
         pl.lit(stage).alias("stage"),
         pl.lit(batch).alias("batch"),
         pl.lit(stage_version).alias("stage_version"),
-        pl.lit(datetime.now(UTC).replace(tzinfo=None)).alias("at"),
+        pl.lit(_now()).alias("at"),
     )
     _append(connection, "stage_done", ledger)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _append(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:

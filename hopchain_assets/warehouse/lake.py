@@ -10,7 +10,7 @@ writes without the lock; the reread inside the transaction still finds what was 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ import polars as pl
 
 from hopchain_assets.warehouse import connect
 from hopchain_assets.warehouse.connect import NAME, WarehouseError
-from hopchain_assets.warehouse.locks import writing
+from hopchain_assets.warehouse.locks import claimed, writing
 
 T = TypeVar("T")
 Parameters = Sequence[Any] | Mapping[str, Any] | None
@@ -86,6 +86,10 @@ class Lake:
 
         with writing(self.catalog, self.lock_folder, stage, batch):
             return self._persist(f"write stage {stage!r} of batch {batch!r}", write)
+
+    def claim(self, stage: str, batch: str, wait: bool) -> AbstractContextManager[bool]:
+        """Claims the work on (stage, batch) for this process; false when another has it and `wait` is false."""
+        return claimed(self.catalog, self.lock_folder, stage, batch, wait)
 
     def migrate(self) -> list[str]:
         """Creates the warehouse where there is none, and applies the migrations that it has not seen.

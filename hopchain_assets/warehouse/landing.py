@@ -5,6 +5,7 @@ Both are written outside the stages and never removed by them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import duckdb
 import polars as pl
 
 from hopchain_assets.domain.records import digest
+from hopchain_assets.warehouse.done import of_batches
 from hopchain_assets.warehouse.lake import Lake
 
 
@@ -52,9 +54,9 @@ def land(lake: Lake, members: Sequence[Landed], batch_size: int) -> Sealed:
     unique = list({member.content_sha256: member for member in reversed(members)}.values())[::-1]
 
     def work(connection: duckdb.DuckDBPyConnection) -> Sealed:
-        rows = connection.execute("SELECT content_sha256, batch, annotations FROM batch_members").fetchall()
-        known = {content: (batch, annotations) for content, batch, annotations in rows}
-        changed = [m for m in unique if m.content_sha256 in known and known[m.content_sha256][1] != m.annotations]
+        rows = connection.execute("SELECT content_sha256, batch, annotations_sha256 FROM batch_members").fetchall()
+        known = {content: (batch, said) for content, batch, said in rows}
+        changed = [m for m in unique if m.content_sha256 in known and known[m.content_sha256][1] != _hash(m)]
         fresh = [m for m in unique if m.content_sha256 not in known]
         if changed:
             listed = [m.content_sha256 for m in changed]
@@ -106,31 +108,44 @@ def record_audits(lake: Lake, audits: Sequence[Audit]) -> int:
     return lake.transact("category_audit", "", work, "category audit")
 
 
-def current_audits(connection: duckdb.DuckDBPyConnection, batch: str | None = None) -> pl.DataFrame:
-    """The word that holds for each picture and category: `image_id, category, exhaustive, by`."""
+def members(connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
+    """`(batch, content_sha256, annotations_sha256)` of these batches (of all), in order; "" without annotations."""
+    return connection.execute(
+        f"SELECT batch, content_sha256, coalesce(annotations_sha256, '') FROM batch_members "
+        f"WHERE {of_batches(batches)} ORDER BY ALL"
+    ).fetchall()
+
+
+def current_audits(connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> pl.DataFrame:
+    """The word that holds for each picture and category of these batches: `image_id, category, exhaustive, by`."""
     return connection.execute(
         'SELECT image_id, category, arg_max(exhaustive, "at") AS exhaustive, arg_max("by", "at") AS "by" '
-        "FROM category_audit WHERE $batch IS NULL OR batch = $batch GROUP BY ALL ORDER BY image_id, category",
-        {"batch": batch},
+        f"FROM category_audit WHERE {of_batches(batches)} GROUP BY ALL ORDER BY image_id, category"
     ).pl()
 
 
-def complete_categories(connection: duckdb.DuckDBPyConnection, batch: str) -> dict[str, frozenset[str]]:
+def complete_categories(
+    connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None
+) -> dict[str, frozenset[str]]:
     """By picture, the categories of which somebody says that all instances are marked."""
     found: dict[str, set[str]] = {}
-    for image_id, category, exhaustive, _ in current_audits(connection, batch).iter_rows():
+    for image_id, category, exhaustive, _ in current_audits(connection, batches).iter_rows():
         if exhaustive:
             found.setdefault(image_id, set()).add(category)
     return {name: frozenset(categories) for name, categories in found.items()}
 
 
+def _hash(member: Landed) -> str | None:
+    return None if member.annotations is None else hashlib.sha256(member.annotations.encode()).hexdigest()
+
+
 def _insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, Landed]]) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     frame = pl.DataFrame(
-        [(batch, m.source_uri, m.content_sha256, m.annotations, now) for batch, m in rows],
+        [(batch, m.source_uri, m.content_sha256, m.annotations, now, _hash(m)) for batch, m in rows],
         schema={
             "batch": pl.String, "source_uri": pl.String, "content_sha256": pl.String,
-            "annotations": pl.String, "landed_at": pl.Datetime("us"),
+            "annotations": pl.String, "landed_at": pl.Datetime("us"), "annotations_sha256": pl.String,
         },
         orient="row",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One writer at a time for each stage and batch.
+"""One writer, and one worker, at a time for each stage and batch.
 
 DuckLake has no primary keys: two first-time writers of one batch on a Postgres catalog both
 commit, and every row is there twice. So a writer takes this lock before BEGIN and rereads inside.
@@ -6,6 +6,9 @@ commit, and every row is there twice. So a writer takes this lock before BEGIN a
 A Postgres catalog has a lock for each (stage, batch). A SQLite catalog has one for all of them: it
 takes one writer at a time anyhow, and writers of different batches that find out only at COMMIT retry one
 another to a standstill (4 processes on 2 cores: 2 transactions a second instead of 6; 8 processes: errors).
+
+A worker holds its claim from reading what is pending until that is stored, so that two runs share the batches and do
+nothing twice. Claims and locks fall with their process, however it ends.
 """
 
 from __future__ import annotations
@@ -18,10 +21,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hopchain_assets.warehouse.connect import WarehouseError, conninfo, is_postgres
 
+if TYPE_CHECKING:
+    import psycopg
+
 WAIT_SECONDS = 180.0
+LOOK_SECONDS = 0.2
 
 
 @contextmanager
@@ -35,6 +43,51 @@ def writing(catalog: str, lock_folder: Path, stage: str, batch: str) -> Iterator
     held = _advisory(conninfo(catalog), what) if is_postgres(catalog) else _flock(lock_folder / "writer.lock", what)
     with held:
         yield
+
+
+@contextmanager
+def claimed(catalog: str, lock_folder: Path, stage: str, batch: str, wait: bool) -> Iterator[bool]:
+    """Claims the work on (stage, batch); false when another process has it and `wait` is false.
+
+    Waits without an end otherwise: work on a large batch may take hours. Not re-entrant.
+    """
+    what = f"work on stage {stage!r} of batch {batch!r}"
+    if is_postgres(catalog):
+        with _session(conninfo(catalog), "nothing was done") as session:
+            while not (mine := _advisory_now(session, what)) and wait:
+                time.sleep(LOOK_SECONDS)
+            yield mine
+        return
+    file = lock_folder / "work" / f"{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock"
+    while (handle := _flock_now(file)) is None and wait:
+        time.sleep(LOOK_SECONDS)
+    try:
+        yield handle is not None
+    finally:
+        if handle is not None:
+            # removed while it is held: who opened it meanwhile finds that it is no longer the file of that name
+            file.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _flock_now(file: Path) -> int | None:
+    """The handle of the locked file, or None when another process holds it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(handle).st_ino == file.stat().st_ino:
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        os.close(handle)
+        return None
+    os.close(handle)
+    return None
+
+
+def _advisory_now(session: psycopg.Connection, what: str) -> bool:
+    row = session.execute("SELECT pg_try_advisory_lock(%s)", [_key(what)]).fetchone()
+    return bool(row and row[0])
 
 
 @contextmanager
@@ -65,20 +118,33 @@ def _wait_for(handle: int, what: str) -> None:
 
 @contextmanager
 def _advisory(info: str, what: str) -> Iterator[None]:
-    key = int.from_bytes(hashlib.sha256(f"hopchain: {what}".encode()).digest()[:8], signed=True)
+    with _session(info, "nothing was written") as session:
+        from psycopg.errors import LockNotAvailable
+
+        session.execute("SELECT set_config('lock_timeout', %s, false)", [f"{int(WAIT_SECONDS * 1000)}ms"])
+        try:
+            session.execute("SELECT pg_advisory_lock(%s)", [_key(what)])
+        except LockNotAvailable:
+            raise _too_long(what, "pg_locks and pg_stat_activity name its session") from None
+        yield
+
+
+@contextmanager
+def _session(info: str, lost: str) -> Iterator[psycopg.Connection]:
+    """A Postgres session, whose locks fall when it ends."""
     import psycopg  # only a Postgres catalog pays for libpq
 
     try:
-        connection = psycopg.connect(info, autocommit=True)
+        # a session that holds a claim says nothing for hours: without keepalives a firewall ends it
+        connection = psycopg.connect(info, autocommit=True, keepalives_idle=30, keepalives_interval=10)
     except psycopg.OperationalError as error:
-        raise WarehouseError(f"cannot reach the Postgres catalog, so nothing was written: {error}") from None
+        raise WarehouseError(f"cannot reach the Postgres catalog, so {lost}: {error}") from None
     with connection:
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{int(WAIT_SECONDS * 1000)}ms"])
-        try:
-            connection.execute("SELECT pg_advisory_lock(%s)", [key])
-        except psycopg.errors.LockNotAvailable:
-            raise _too_long(what, "pg_locks and pg_stat_activity name its session") from None
-        yield
+        yield connection
+
+
+def _key(what: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"hopchain: {what}".encode()).digest()[:8], signed=True)
 
 
 def _too_long(what: str, who: str) -> WarehouseError:

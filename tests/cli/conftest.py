@@ -62,7 +62,7 @@ def run_stages(home: Path, stages: Sequence[str] = STAGES) -> None:
     line = line_of(home)
     for batch in batches(line.lake):
         for stage in stages:
-            line.run(stage, batch)
+            line.run(stage, [batch])
     line.publish()
 
 

@@ -138,7 +138,7 @@ def test_a_broken_picture_is_set_aside_and_status_says_why(
         imported.code == 0 and "1 new" in imported.out and "1 left out" in imported.out and "gone.jpg" in imported.out
     )
     line = line_of(home)
-    line.run("raw_images", line.lake.query("SELECT DISTINCT batch FROM batch_members").item())
+    line.run("raw_images", [line.lake.query("SELECT DISTINCT batch FROM batch_members").item()])
     page = hopchain("status", home=home).out
     assert "set aside" in page and "\x1b" not in page and "b[red]a [2Jd.jpg" in page
 

@@ -37,9 +37,8 @@ def take_in(line: Line, folder: Path, batch_size: int = 4) -> None:
 def run_all(line: Line) -> dict[str, int]:
     """Runs every stage of every batch; returns how many inputs were pending, by stage."""
     worked: dict[str, int] = dict.fromkeys(STAGES, 0)
-    for batch in batches(line.lake):
-        for stage in STAGES:
-            worked[stage] += line.run(stage, batch).pending_before
+    for stage in STAGES:
+        worked[stage] = sum(report.pending_before for report in line.run(stage, batches(line.lake)))
     line.publish()
     return worked
 

@@ -12,11 +12,22 @@ from multiprocessing.synchronize import Barrier, Event
 import polars as pl
 
 from hopchain_assets.domain.records import digest
-from hopchain_assets.warehouse.done import Done, Replaced, StageTables, output_hash, pending, replace, upstream
+from hopchain_assets.warehouse.done import (
+    Done,
+    Pending,
+    Replaced,
+    Source,
+    StageTables,
+    output_hash,
+    pending,
+    replace,
+    upstream,
+)
 from hopchain_assets.warehouse.lake import Lake
 
 MASKS = StageTables("instance_masks", {"instances": "image_id", "pairs": "image_id"})
 CHAINS = StageTables("hop_chains", {"hop_chains": "image_id", "rejected_chains": "image_id"})
+NOTHING = Pending((), ())
 IMAGES = 5
 OBJECTS = 4
 
@@ -68,21 +79,23 @@ def results(frames: dict[str, pl.DataFrame], wanted: dict[str, str]) -> list[Don
 
 def make_masks(lake: Lake, batch: str, release: str, before_writing: Callable[[], object] = lambda: None) -> Replaced:
     now = inputs(batch, release)
-    to_do, gone = pending(lake, MASKS.stage, batch, "1", now)
-    wanted = {image: now[image] for image in to_do}
+    owed = pending(lake, MASKS.stage, "1", {batch: now}, [batch]).get(batch, NOTHING)
+    wanted = {image: now[image] for image in owed.to_do}
     frames = mask_rows(wanted)
     before_writing()
-    return replace(lake, MASKS, batch, "1", frames, results(frames, wanted), gone)
+    return replace(lake, MASKS, batch, "1", frames, results(frames, wanted), owed.gone)
+
+
+def masks_of(source: Source, batch: str) -> dict[str, str]:
+    return upstream(source, [MASKS.stage], [batch]).get(batch, {})
 
 
 def make_chains(lake: Lake, batch: str) -> Replaced:
-    now = upstream(lake, [MASKS.stage], batch)
-    to_do, gone = pending(lake, CHAINS.stage, batch, "1", now)
-    wanted = {image: now[image] for image in to_do}
+    now = masks_of(lake, batch)
+    owed = pending(lake, CHAINS.stage, "1", {batch: now}, [batch]).get(batch, NOTHING)
+    wanted = {image: now[image] for image in owed.to_do}
     frames = chain_rows(wanted)
-    return replace(
-        lake, CHAINS, batch, "1", frames, results(frames, wanted), gone, lambda c: upstream(c, [MASKS.stage], batch)
-    )
+    return replace(lake, CHAINS, batch, "1", frames, results(frames, wanted), owed.gone, lambda c: masks_of(c, batch))
 
 
 def run(lake: Lake, count: int, release: str) -> None:

@@ -32,6 +32,11 @@ def _write(lake: Lake, hashes: dict[str, str], version: str = "1", **categories:
     return replace(lake, STAGE, "b", version, _rows(**categories), done)
 
 
+def _owed(lake: Lake, version: str, hashes: dict[str, str]) -> tuple[list[str], list[str]]:
+    owed = pending(lake, "categories", version, {"b": hashes}).get("b")
+    return (list(owed.to_do), list(owed.gone)) if owed else ([], [])
+
+
 def _stored(lake: Lake) -> dict[str, tuple[str, str]]:
     rows = lake.query("SELECT image_id, category, stage_version FROM categories").rows()
     assert len({row[0] for row in rows}) == len(rows)
@@ -45,13 +50,13 @@ def test_replacing_twice_changes_nothing(lake: Lake) -> None:
     before = lake.snapshot()
     assert _write(lake, hashes, x="dog", y="cat") == Replaced(0, 2, 0, 0, {})
     assert lake.snapshot() == before
-    assert pending(lake, "categories", "b", "1", hashes) == ([], [])
+    assert _owed(lake, "1", hashes) == ([], [])
 
 
 def test_a_changed_input_hash_reopens_that_input_only(lake: Lake) -> None:
     """The rows of the changed input are replaced, those of its neighbour stay."""
     _write(lake, {"x": "1", "y": "1"}, x="dog", y="cat")
-    assert pending(lake, "categories", "b", "1", {"x": "2", "y": "1"}) == (["x"], [])
+    assert _owed(lake, "1", {"x": "2", "y": "1"}) == (["x"], [])
     assert _write(lake, {"x": "2"}, x="wolf").done == 1
     assert _stored(lake) == {"x": ("wolf", "1"), "y": ("cat", "1")}
 
@@ -60,7 +65,7 @@ def test_a_changed_version_reopens_the_stage(sqlite_lake: Lake) -> None:
     """A new stage version makes every input pending, and its rows carry it."""
     hashes = {"x": "1", "y": "1"}
     _write(sqlite_lake, hashes, x="dog", y="cat")
-    assert pending(sqlite_lake, "categories", "b", "2", hashes) == (["x", "y"], [])
+    assert _owed(sqlite_lake, "2", hashes) == (["x", "y"], [])
     _write(sqlite_lake, hashes, version="2", x="dog", y="cow")
     assert _stored(sqlite_lake) == {"x": ("dog", "2"), "y": ("cow", "2")}
 
@@ -70,7 +75,7 @@ def test_nothing_found_is_done(sqlite_lake: Lake) -> None:
     _write(sqlite_lake, {"x": "1"}, x="dog")
     _write(sqlite_lake, {"x": "2"})
     assert _stored(sqlite_lake) == {}
-    assert pending(sqlite_lake, "categories", "b", "1", {"x": "2"}) == ([], [])
+    assert _owed(sqlite_lake, "1", {"x": "2"}) == ([], [])
     rows = sqlite_lake.query("SELECT stage, outcome, n_rows FROM stage_done").rows()
     assert rows == [("categories", "nothing", 1)]
 
@@ -78,11 +83,11 @@ def test_nothing_found_is_done(sqlite_lake: Lake) -> None:
 def test_gone_inputs_take_their_rows_with_them(lake: Lake) -> None:
     """What is recorded but no longer an input is reported, and removed with its ledger row."""
     _write(lake, {"x": "1", "y": "1"}, x="dog", y="cat")
-    to_do, gone = pending(lake, "categories", "b", "1", {"y": "1"})
+    to_do, gone = _owed(lake, "1", {"y": "1"})
     assert (to_do, gone) == ([], ["x"])
     assert replace(lake, STAGE, "b", "1", {}, [], gone) == Replaced(0, 0, 0, 1, {})
     assert _stored(lake) == {"y": ("cat", "1")}
-    assert pending(lake, "categories", "b", "1", {"y": "1"}) == ([], [])
+    assert _owed(lake, "1", {"y": "1"}) == ([], [])
 
 
 def test_batches_do_not_touch_each_other(sqlite_lake: Lake) -> None:
@@ -110,7 +115,7 @@ def test_a_failing_call_writes_nothing(lake: Lake) -> None:
     with pytest.raises(WarehouseError, match=r"rows for categories do not fit.*colour"):
         replace(lake, STAGE, "b", "1", frames, [Done("x", "2", "done", "out", 1)])
     assert _stored(lake) == {"x": ("dog", "1")}
-    assert pending(lake, "categories", "b", "1", {"x": "1"}) == ([], [])
+    assert _owed(lake, "1", {"x": "1"}) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -148,12 +153,12 @@ def test_upstream_wants_every_named_stage(sqlite_lake: Lake) -> None:
     for stage, outcomes in {"a": {"x": "done", "y": "done", "z": "done"}, "b": {"x": "done", "y": "nothing"}}.items():
         done = [Done(name, "1", outcome, f"{stage}{name}", 0) for name, outcome in outcomes.items()]
         replace(sqlite_lake, StageTables(stage, {}), "batch", "1", {}, done)
-    assert set(upstream(sqlite_lake, ["a"], "batch")) == {"x", "y", "z"}
-    both = upstream(sqlite_lake, ["a", "b"], "batch")
+    assert set(upstream(sqlite_lake, ["a"])["batch"]) == {"x", "y", "z"}
+    both = upstream(sqlite_lake, ["a", "b"], ["batch"])["batch"]
     assert set(both) == {"x"}
-    assert set(upstream(sqlite_lake, ["a", "b"], "batch", excluded=())) == {"x", "y"}
-    assert both["x"] != upstream(sqlite_lake, ["b", "a"], "batch")["x"]
-    assert upstream(sqlite_lake, ["a"], "other batch") == {}
+    assert both["x"] != upstream(sqlite_lake, ["b", "a"])["batch"]["x"]
+    assert upstream(sqlite_lake, ["a"], ["other batch"]) == {}
+    assert upstream(sqlite_lake, ["a"], []) == {}
 
 
 def test_output_hash_sees_content_only() -> None:

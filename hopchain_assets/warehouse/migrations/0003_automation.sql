@@ -2,6 +2,10 @@
 -- folders, which batches were given up, and which models are up to date.
 ALTER TABLE stage_done ADD COLUMN detail VARCHAR;
 
+-- whether an annotation changed is asked all the time: reading and hashing all of them took seconds
+ALTER TABLE batch_members ADD COLUMN annotations_sha256 VARCHAR;
+UPDATE batch_members SET annotations_sha256 = sha256(annotations);
+
 CREATE TABLE stage_runs (
     stage VARCHAR,
     batch VARCHAR,

@@ -1,0 +1,134 @@
+"""Heavy Python over the pictures of a batch, on all cores, and no picture that fails takes the others with it.
+
+The processes come from a fork server, because DuckDB and Dagster's threads do not survive a fork. They are kept from batch to
+batch: starting the first costs a second.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+FEW = 8
+PIECES_PER_WORKER = 4
+# imported once by the fork server, so that a worker starts with them
+PRELOAD = ["hopchain_assets.stages.hop_chains", "hopchain_assets.stages.instance_masks"]
+
+_pools: dict[tuple[int, int], ProcessPoolExecutor] = {}
+
+
+class WorkerDied(RuntimeError):
+    """A process of the pool was killed, mostly for want of memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What went wrong with one item."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded(Generic[T, R]):
+    """Calls the function on some items; an exception becomes a result."""
+
+    function: Callable[[T], R]
+
+    def __call__(self, items: Sequence[T]) -> list[R | Failed]:
+        return [self.one(item) for item in items]
+
+    def one(self, item: T) -> R | Failed:
+        try:
+            return self.function(item)
+        # whatever it is, it is this picture's, and is kept with it
+        except Exception as error:
+            return Failed(f"{type(error).__name__}: {error}")
+
+
+def spread(
+    function: Callable[[T], R], items: Sequence[T], workers: int, progress: Callable[[int, int], None]
+) -> list[R | Failed]:
+    """The function's result for each item, in order, or what went wrong with it.
+
+    Args:
+        function: of a module, or a `partial` of one, so that it can be sent to another process.
+        workers: processes at most; with one, or few items, all is done here.
+        progress: is told items done and in all.
+
+    Raises:
+        WorkerDied: when a process was killed.
+    """
+    guarded = _Guarded(function)
+    if workers < 2 or len(items) < FEW:
+        found: list[R | Failed] = []
+        for item in items:
+            found.append(guarded.one(item))
+            progress(len(found), len(items))
+        return found
+    # pictures differ widely: several pieces for each worker, so that none waits long for the last
+    size = max(1, len(items) // (workers * PIECES_PER_WORKER))
+    pieces = [items[start : start + size] for start in range(0, len(items), size)]
+    with _pool(workers) as pool:
+        waiting = {pool.submit(guarded, piece): number for number, piece in enumerate(pieces)}
+        results = dict(_collected(waiting, len(items), progress))
+    return [result for number in range(len(pieces)) for result in results[number]]
+
+
+def _collected(
+    waiting: dict[Future[list[R | Failed]], int], of: int, progress: Callable[[int, int], None]
+) -> Iterator[tuple[int, list[R | Failed]]]:
+    done = 0
+    for future in as_completed(waiting):
+        result = future.result()
+        done += len(result)
+        progress(done, of)
+        yield waiting[future], result
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """The processes, kept for the next batch unless this one was broken off."""
+    key = (os.getpid(), workers)
+    pool = _pools.pop(key, None) or _started(workers)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise WorkerDied(
+            "a worker process was killed, mostly for want of memory: set HOPCHAIN_WORKERS to fewer and run again"
+        ) from error
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    _pools[key] = pool
+
+
+def _started(workers: int) -> ProcessPoolExecutor:
+    context = get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    return ProcessPoolExecutor(workers, context, initializer=_begin)
+
+
+def _begin() -> None:
+    """In the worker: Ctrl-C is for the parent to hear, and a parent that was killed is followed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    # the fork server ends with the process that started it; without this its workers would wait for work for ever
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
