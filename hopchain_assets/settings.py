@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from hopchain_assets.domain.certify.margins import Margins
 from hopchain_assets.domain.composer import ComposerSettings
 from hopchain_assets.domain.countable import CountLimits
 from hopchain_assets.stages.hop_chains import ChainSettings
+from hopchain_assets.stages.landing import LandingSettings
 from hopchain_assets.stages.line import Line
 from hopchain_assets.stages.training_shards import ShardSettings
 from hopchain_assets.warehouse.lake import Lake
@@ -38,6 +40,7 @@ class Settings:
     batch_size: int
     quiet_seconds: float
     workers: int
+    snapshot_age: timedelta
     alert_webhook: str
     chains: ChainSettings
     shards: ShardSettings
@@ -58,10 +61,11 @@ class Settings:
             data_path=data,
             picture_folder=given.get("HOPCHAIN_PICTURES") or _beside(given, data, home, "pictures"),
             shard_folder=given.get("HOPCHAIN_SHARDS") or _beside(given, data, home, "shards"),
-            landing_folders=_folders(given.get("HOPCHAIN_LANDING") or str(home / "landing")),
+            landing_folders=_folders(given.get("HOPCHAIN_LANDING")) or (str(home / "landing"),),
             batch_size=_number(given, "HOPCHAIN_BATCH_SIZE", 64, 1, 10_000),
             quiet_seconds=_number(given, "HOPCHAIN_QUIET_SECONDS", 600.0, 0.0, 86_400.0),
             workers=_number(given, "HOPCHAIN_WORKERS", os.cpu_count() or 1, 1, 1_024),
+            snapshot_age=timedelta(days=_number(given, "HOPCHAIN_SNAPSHOT_DAYS", 7.0, 1.0, 3650.0)),
             alert_webhook=_webhook(given),
             chains=_chains(given),
             shards=ShardSettings(_number(given, "HOPCHAIN_VALIDATION_SHARE", 0.1, 0.0, 1.0)),
@@ -78,6 +82,15 @@ class Settings:
             workers=self.workers,
         )
 
+    def landing(self) -> LandingSettings:
+        """What the sweep of the landing folders goes by; the default folder is ours, and is made."""
+        return LandingSettings(
+            folders=self.landing_folders,
+            batch_size=self.batch_size,
+            quiet_seconds=self.quiet_seconds,
+            own=str(self.home / "landing"),
+        )
+
     @property
     def dagster_home(self) -> Path:
         """Where Dagster keeps its runs and events."""
@@ -89,8 +102,8 @@ def _beside(given: Mapping[str, str], data: str, home: Path, name: str) -> str:
     return f"{data.rstrip('/')}-{name}" if given.get("HOPCHAIN_DATA_PATH") else str(home / name)
 
 
-def _folders(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(";") if part.strip()))
+def _folders(text: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in (text or "").split(";") if part.strip()))
 
 
 def _webhook(given: Mapping[str, str]) -> str:

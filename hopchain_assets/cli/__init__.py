@@ -29,7 +29,9 @@ COMMANDS: Mapping[str, Listed] = {
     "demo": Listed("run", "demo", "Make", "Render sample scenes and run the whole line on them."),
     "scenes": Listed("sources", "scenes", "Make", "Render pictures with known truth, and import them."),
     "import-coco": Listed("sources", "import_coco", "Make", "Import your own annotated pictures."),
-    "import": Listed("importing", "import_pictures", "Make", "Import pictures from Parquet, a dataset, a folder, a list."),
+    "import": Listed(
+        "importing", "import_pictures", "Make", "Import pictures from Parquet, a dataset, a folder, a list."
+    ),
     "run": Listed("run", "run", "Make", "Do all that is pending, through Dagster."),
     "land": Listed("landing", "land", "Make", "Take in what lies in the landing folders now."),
     "retry": Listed("retry", "retry", "Make", "Take up again what failed or was parked."),

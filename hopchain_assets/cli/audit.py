@@ -11,7 +11,20 @@ from pathlib import Path
 import click
 
 from hopchain_assets.cli.ending import Refusal
-from hopchain_assets.cli.screen import command, count, load_settings, notes, out, plain, plural, say, show, table
+from hopchain_assets.cli.output import check_output, write_output
+from hopchain_assets.cli.screen import (
+    command,
+    count,
+    load_settings,
+    notes,
+    out,
+    plain,
+    plural,
+    readable,
+    say,
+    show,
+    table,
+)
 from hopchain_assets.export.drawing import open_picture, outline_instances
 from hopchain_assets.settings import Settings
 from hopchain_assets.stages.auditing import Question, answers_from, answers_to_keep, facts_of, open_questions
@@ -20,6 +33,10 @@ from hopchain_assets.warehouse.landing import Audit, record_audits
 
 SHOWN_LEFT_OUT = 10
 ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
+NOTHING_LEFT = (
+    "Nothing is left to audit: of what you named, nothing is marked in a picture, or somebody has looked at it already."
+)
+TEXTS = ("file_name", "sha256", "category", "by")
 QUIT = ("q", "quit")
 SKIP = ("s", "skip", "")
 
@@ -40,18 +57,20 @@ def audit(prefix: str, category: str, by: str | None, opens: bool, source: Path 
     """
     if source and target:
         raise click.UsageError("--from and --export do not go together.")
+    prefix, category = readable(prefix, "--image").strip().lower(), readable(category, "--category")
     settings = load_settings()
     line = settings.line()
     if target:
+        check_output(target)
         _export(line, target)
         return
-    who = (by or _login()).strip()
+    who = readable(by or _login(), "--by").strip()
     if not who:
         raise click.UsageError("Say with --by whose word it is.")
     if source:
         _import(line, source, who)
         return
-    _ask_all(settings, line, open_questions(line.lake, prefix.strip().lower(), category), who, opens)
+    _ask_all(settings, line, open_questions(line.lake, prefix, category), who, opens)
 
 
 def _login() -> str:
@@ -64,9 +83,7 @@ def _login() -> str:
 
 def _export(line: Line, target: Path) -> None:
     rows = answers_to_keep(line.lake)
-    partial = target.with_name(f".{target.name}.part")
-    partial.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(target)
+    write_output(target, (json.dumps(rows, indent=1, ensure_ascii=False) + "\n").encode())
     say(out(), f"{plural(len(rows), 'answer')} in {target}")
 
 
@@ -96,13 +113,18 @@ def _rows(source: Path) -> list[dict[str, object]]:
         raise Refusal(f"{source} is not JSON: {error}") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Refusal(f"{source} must hold a list of objects with file_name, category and exhaustive")
+    for number, row in enumerate(rows, start=1):
+        for name in TEXTS:
+            if not isinstance(row.get(name, ""), str):
+                raise Refusal(f"entry {number} of {source} has a {name} that is no text: mend it")
+            readable(row.get(name, ""), f"the {name} of entry {number} of {source}")
     return rows
 
 
 def _ask_all(settings: Settings, line: Line, questions: Sequence[Question], who: str, opens: bool) -> None:
     console = out()
     if not questions:
-        say(console, "Nothing is left to audit there: somebody has looked at all categories that are asked about.")
+        say(console, NOTHING_LEFT)
         return
     helped = sum(1 for question in questions if question.waiting)
     say(

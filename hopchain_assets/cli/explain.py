@@ -10,16 +10,14 @@ import click
 from rich.table import Table
 
 from hopchain_assets.cli.ending import Refusal
-from hopchain_assets.cli.screen import load_settings, notes, out, plain, say, show, table
+from hopchain_assets.cli.screen import load_settings, notes, out, plain, readable, say, show, table
 from hopchain_assets.domain.certify.explain import Margin, chain_margins
-from hopchain_assets.domain.english.nouns import singular
+from hopchain_assets.export.closest_calls import ClosestCall, closest_calls
 from hopchain_assets.export.drawing import draw_chain, open_picture
 from hopchain_assets.export.words import (
     KIND_WORDS,
     QUERY_TYPE_WORDS,
     Entry,
-    found_instances,
-    instance_words,
     result_words,
 )
 from hopchain_assets.stages.entries import Rejected, entries, starting_with
@@ -27,6 +25,7 @@ from hopchain_assets.stages.line import Line
 from hopchain_assets.warehouse.program_sql import compile_program
 
 SHORTEST_PREFIX = 4
+LONGEST_ID = 64
 
 
 @click.command()
@@ -39,14 +38,14 @@ def explain(chain_id: str, as_json: bool) -> None:
     """
     settings = load_settings()
     line = settings.line()
-    entry = _found(line, chain_id.strip().lower())
+    entry = _found(line, readable(chain_id, "the id").strip().lower())
     margins = chain_margins(entry.facts, entry.chain, line.chains.certifier.margins)
     sql = compile_program(entry.chain.program, entry.chain.image_id, entry.facts.width, entry.facts.height)
     drawn = _draw(settings.home / "explain", entry)
     if as_json:
         click.echo(json.dumps(_told(entry, margins, sql, drawn), indent=2))
         return
-    _print(entry, margins, sql, drawn)
+    _print(entry, closest_calls(entry, line.chains.certifier.margins), sql, drawn)
 
 
 def _found(line: Line, prefix: str) -> Entry:
@@ -57,6 +56,8 @@ def _found(line: Line, prefix: str) -> Entry:
     """
     if len(prefix) < SHORTEST_PREFIX:
         raise Refusal(f"give {SHORTEST_PREFIX} characters of the chain's id or more, not {prefix!r}")
+    if len(prefix) > LONGEST_ID:
+        raise Refusal(f"a chain's id has {LONGEST_ID} characters or less, not {len(prefix)}")
     certified, rejected = starting_with(line, prefix)
     if len(certified) > 1:
         raise Refusal(f"{len(certified)} chains or more begin with {prefix!r}: {', '.join(certified)}")
@@ -86,10 +87,10 @@ def _draw(folder: Path, entry: Entry) -> Path:
     return path
 
 
-def _print(entry: Entry, margins: list[Margin], sql: str, drawn: Path) -> None:
+def _print(entry: Entry, calls: list[ClosestCall], sql: str, drawn: Path) -> None:
     console, chain = out(), entry.chain
     console.print(plain(chain.question, "bold"))
-    show(console, _hops(entry), _margins(entry, margins))
+    show(console, _hops(entry), _margins(calls))
     meaning = QUERY_TYPE_WORDS.get(chain.query_type, "")
     say(console, f"Answer   {chain.answer}", "bold")
     say(console, f"State    {plain(entry.note if entry.state == 'verified' else f'waiting, {entry.note}')}")
@@ -114,32 +115,12 @@ def _hops(entry: Entry) -> Table:
     return rows
 
 
-def _margins(entry: Entry, margins: list[Margin]) -> Table:
-    words = {item.instance_id: instance_words(item, entry.facts) for item in entry.facts.instances}
-    category = {item.instance_id: singular(item.category) for item in entry.facts.instances}
-    for number, name in found_instances(entry.chain, entry.facts):
-        words[name] = f"the {category[name]} of hop {number}"
+def _margins(calls: list[ClosestCall]) -> Table:
     rows = table("hop", "closest call", "margin", "needed", right=("margin", "needed"))
-    for margin in margins:
-        pair = [words[name] for name in (margin.subject, margin.rival) if name in words]
-        told = f"{' and '.join(pair)}: {margin.why}" if pair else margin.why
-        style = "" if margin.slack >= 1 else "red"
-        rows.add_row(
-            plain(margin.hop), plain(told),
-            plain(_amount(margin.measured, margin.unit), style), plain(_amount(margin.needed, margin.unit), "dim"),
-        )  # fmt: skip
+    for call in calls:
+        margin = plain(call.margin, "" if call.holds else "red")
+        rows.add_row(plain(call.hop), plain(call.what), margin, plain(call.needed, "dim"))
     return rows
-
-
-def _amount(value: float, unit: str) -> str:
-    match unit:
-        case "px":
-            return f"{value:.0f} px"
-        case "times":
-            return f"{value:.2f} times"
-        case "share":
-            return f"{value:.0%}"
-    return f"{value:g}"
 
 
 def _told(entry: Entry, margins: list[Margin], sql: str, drawn: Path) -> dict[str, object]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import click
@@ -13,11 +12,17 @@ import polars as pl
 from rich.console import Console
 
 from hopchain_assets.cli.ending import Refusal, printable
-from hopchain_assets.cli.screen import load_settings, notes, out, plain, plural, say, show, table
+from hopchain_assets.cli.machine import machine_trouble
+from hopchain_assets.cli.output import check_output, write_output
+from hopchain_assets.cli.screen import load_settings, notes, out, plain, plural, readable, say, show, table
+from hopchain_assets.warehouse.lake import Lake
 
 FORMATS = ("table", "json", "csv", "parquet")
 SHOWN_ROWS = 40
 NARROWEST_CELL = 8
+# counted from 1970-01-01, as Arrow does
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+CAST = "write it as text, such as the_column::VARCHAR"
 GAP = 2
 
 
@@ -31,6 +36,7 @@ def query(sql: str | None, form: str | None, output: Path | None, attach: bool) 
 
     `hopchain query "FROM images LIMIT 5"`; the tables are told in docs/tables.md, `SHOW TABLES` lists them.
     """
+    sql = readable(sql, "the query") if sql else sql
     lake = load_settings().line().lake
     if attach:
         if sql or form or output:
@@ -42,17 +48,18 @@ def query(sql: str | None, form: str | None, output: Path | None, attach: bool) 
     chosen = form or _form_of(output)
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for the screen: name a file with --output.")
-    if output and not output.parent.is_dir():
-        raise click.UsageError(f"There is no folder {output.parent}.")
+    if output:
+        check_output(output)
     _check(sql)
+    frame = _answer(lake, sql)
     try:
-        frame = lake.query(sql)
-    except duckdb.Error as error:
-        raise Refusal(_told(error)) from error
-    if chosen == "table":
-        _show(frame, output)
-    else:
-        _write(_encoded(frame, chosen), output)
+        data = b"" if chosen == "table" else _encoded(frame, chosen)
+        if chosen == "table":
+            _show(frame, output)
+    except pl.exceptions.PanicException as error:
+        raise Refusal(f"a list holds a value that has no place here; {CAST}") from error
+    if chosen != "table":
+        _write(data, output)
     if output:
         say(notes(), f"{plural(frame.height, 'row')} in {output}")
 
@@ -79,6 +86,38 @@ def _check(sql: str) -> None:
         raise Refusal(f"{kind} is refused: this command only reads; use SELECT, FROM, DESCRIBE, SUMMARIZE or SHOW")
 
 
+def _answer(lake: Lake, sql: str) -> pl.DataFrame:
+    """The rows.
+
+    Raises:
+        Refusal: when the query is wrong, or a value has no place in a table of ours.
+        duckdb.Error: when the warehouse itself cannot be read.
+    """
+    try:
+        frame = lake.query(sql)
+    except duckdb.Error as error:
+        if "from DuckLake" in str(error) and machine_trouble(error):
+            # the catalog is broken, not the query
+            raise
+        raise Refusal(_told(error)) from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise Refusal(f"a column is of a type that has no place here; {CAST}") from error
+    for column in frame:
+        if column.dtype.is_temporal() and not _in_our_years(column):
+            raise Refusal(f"the column {column.name} has a time outside of the years 1 to 9999; {CAST}")
+    return frame
+
+
+def _in_our_years(times: pl.Series) -> bool:
+    # nanoseconds reach from 1677 to 2262 only
+    day = {"Date": 1, "ms": 86_400_000, "us": 86_400_000_000}.get(getattr(times.dtype, "time_unit", str(times.dtype)))
+    if day is None or times.dtype == pl.Duration:
+        return True
+    return bool(
+        times.to_physical().is_between(FIRST_DAY * day, (LAST_DAY + 1) * day, closed="left").fill_null(True).all()
+    )
+
+
 def _told(error: duckdb.Error) -> str:
     """DuckDB's message without its drawing of the place."""
     told = str(error).partition("\n\nLINE ")[0]
@@ -97,8 +136,9 @@ def _print_attach(sql: str) -> None:
 
 def _show(frame: pl.DataFrame, output: Path | None) -> None:
     if output:
-        with output.open("w", encoding="utf-8") as file:
-            _print_table(Console(file=file, width=200, highlight=False, emoji=False, markup=False), frame)
+        page = StringIO()
+        _print_table(Console(file=page, width=200, highlight=False, emoji=False, markup=False), frame)
+        write_output(output, page.getvalue().encode())
         return
     _print_table(out(), frame)
 
@@ -156,6 +196,9 @@ def _encoded(frame: pl.DataFrame, form: str) -> bytes:
         frame.write_parquet(buffer)
         return buffer.getvalue()
     frame = _without_bytes(frame)
+    for name, kind in frame.schema.items():
+        if "Binary" in str(kind) or str(kind).startswith("ext["):
+            raise Refusal(f"the column {name} holds bytes, which {form.upper()} cannot; {CAST}")
     if form == "csv":
         _flat(frame).write_csv(buffer)
         return buffer.getvalue()
@@ -184,11 +227,5 @@ def _write(data: bytes, output: Path | None) -> None:
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-        return
-    partial = output.with_name(f".{output.name}.part")
-    try:
-        partial.write_bytes(data)
-        partial.replace(output)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
+    else:
+        write_output(output, data)

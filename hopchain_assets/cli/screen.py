@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -21,28 +22,61 @@ from rich.text import Text
 from hopchain_assets.cli.ending import Refusal, printable
 from hopchain_assets.settings import Settings
 
+NARROWEST_SCREEN = 40
+
 
 def out() -> Console:
     """The console for results."""
-    return Console(highlight=False, emoji=False, markup=False)
+    return _console(stderr=False)
 
 
 def notes() -> Console:
     """The console for progress and remarks."""
-    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+    return _console(stderr=True)
+
+
+def _console(stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+        # where the terminal has no such letter, a question mark is better than no answer
+        stream.reconfigure(errors="replace")
+    console = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    if console.width < NARROWEST_SCREEN:
+        # with no column at all nothing would be printed; a terminal that is narrower wraps by itself
+        console.width = NARROWEST_SCREEN
+    return console
 
 
 def load_settings() -> Settings:
     """The settings of the environment.
 
     Raises:
-        Refusal: when the home is a file.
+        Refusal: when the home is a file, or cannot be looked for.
         SettingsError: naming the variable that cannot be used.
     """
-    settings = Settings.load()
-    if settings.home.exists() and not settings.home.is_dir():
-        raise Refusal(f"HOPCHAIN_HOME is {settings.home}, which is a file: name a folder")
+    try:
+        settings = Settings.load()
+        if settings.home.exists() and not settings.home.is_dir():
+            raise Refusal(f"HOPCHAIN_HOME is {settings.home}, which is a file: name a folder")
+    except FileNotFoundError as error:
+        raise Refusal("the current folder is gone: change to another one, or set HOPCHAIN_HOME") from error
+    except (OSError, RuntimeError) as error:
+        # a name too long, a symbolic link that leads to itself, a ~user that is nobody
+        raise Refusal(f"HOPCHAIN_HOME cannot be used: {error}") from error
     return settings
+
+
+def readable(text: str, what: str) -> str:
+    """An argument that goes on to places that know text only.
+
+    Raises:
+        Refusal: when the shell passed bytes that are no text.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Refusal(f"{what} is not UTF-8 text: type it again") from error
+    return text
 
 
 def say(console: Console, text: str, style: str = "") -> None:
@@ -76,7 +110,7 @@ def command(words: str) -> str:
 def _from_here(path: Path) -> str:
     try:
         return str(path.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):
         return str(path)
 
 

@@ -25,7 +25,8 @@ from hopchain_assets.cli.screen import (
 from hopchain_assets.settings import Settings
 from hopchain_assets.sources.coco import Imported, read_coco
 from hopchain_assets.sources.scenes import render_scenes
-from hopchain_assets.warehouse.landing import Audit, Landed, Sealed, land, record_audits
+from hopchain_assets.stages.landing import take_in as land_members
+from hopchain_assets.warehouse.landing import Sealed
 
 SHOWN_LEFT_OUT = 10
 
@@ -115,10 +116,7 @@ def take_in(settings: Settings, imported: Imported) -> TakenIn:
     """Lands what was read, and records whose word it is that all is marked."""
     lake = settings.line().lake
     lake.migrate()
-    members = [Landed(m.source_uri, m.content_sha256, m.annotations) for m in imported.members]
-    sealed = land(lake, members, settings.batch_size)
-    stated = [Audit(m.content_sha256, c, True, m.audited) for m in imported.members if m.audited for c in m.categories]
-    audits = record_audits(lake, stated) if stated else 0
+    sealed, audits = land_members(lake, imported.members, settings.batch_size)
     return TakenIn(len({m.content_sha256 for m in imported.members}) - sealed.known, sealed, audits)
 
 
@@ -138,6 +136,8 @@ def report(imported: Imported, taken: TakenIn) -> None:
     if taken.audits:
         pairs = plural(taken.audits, "picture and category", "pairs of picture and category")
         say(console, f"Recorded for {pairs} that all are marked.")
+    for remark in imported.remarks:
+        say(console, f"{remark}.")
     if imported.left_out:
         _left_out(imported)
 

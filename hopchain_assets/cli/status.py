@@ -12,7 +12,8 @@ from rich.table import Table
 from hopchain_assets.cli.failures import kept
 from hopchain_assets.cli.screen import count, load_settings, out, plain, plural, say, show, table
 from hopchain_assets.stages.entries import file_name
-from hopchain_assets.stages.overview import StageCount, figures, quarantined, stage_counts
+from hopchain_assets.stages.overview import StageCount, failed_inputs, figures, quarantined, stage_counts
+from hopchain_assets.warehouse.parking import parked_now
 
 
 @click.command()
@@ -23,11 +24,14 @@ def status(form: str) -> None:
     line = settings.line()
     stages, sizes, aside = stage_counts(line), figures(line.lake), quarantined(line.lake)
     failures = kept(settings.home).failures
+    parked, failed = parked_now(line.lake), failed_inputs(line.lake)
     if form == "json":
         told = {
             "stages": [asdict(stage) for stage in stages],
             "figures": asdict(sizes),
             "quarantined": [dict(zip(("source_uri", "reason", "detail"), row, strict=True)) for row in aside],
+            "failed": [dict(zip(("stage", "batch", "input", "error"), row, strict=True)) for row in failed],
+            "parked": [asdict(entry) | {"at": f"{entry.at:%Y-%m-%d %H:%M:%S}"} for entry in parked.values()],
             "errors": [asdict(failure) for failure in failures],
         }
         click.echo(json.dumps(told, indent=2, default=dict))
@@ -43,6 +47,13 @@ def status(form: str) -> None:
         show(console, _rows(("set aside", "reason", "detail"), [(file_name(uri) or uri, *why) for uri, *why in aside]))
         if sizes.quarantined > len(aside):
             say(console, f"and {count(sizes.quarantined - len(aside))} more")
+    if failed:
+        show(console, _rows(("failed at", "batch", "picture", "error"), failed))
+    if parked:
+        rows = [(entry.batch, f"{entry.attempts}", entry.error) for entry in parked.values()]
+        show(console, _rows(("parked", "runs", "error of the last one"), rows))
+    if failed or parked:
+        say(console, "When the reason is mended, `hopchain retry` takes them up again.")
     for one in failures:
         if not one.stage:
             say(console, f"{one.message} ({one.at} UTC).")
@@ -52,11 +63,12 @@ def status(form: str) -> None:
 
 
 def _stages(stages: list[StageCount]) -> Table:
-    numbers = ("done", "nothing found", "pending")
+    numbers = ("done", "nothing found", "failed", "pending")
     made = table("stage", *numbers, right=numbers)
     for stage in stages:
         left = plain(count(stage.pending), "bold yellow" if stage.pending else "dim")
-        made.add_row(stage.stage, count(stage.done), plain(count(stage.nothing), "dim"), left)
+        failed = plain(count(stage.failed), "bold red" if stage.failed else "dim")
+        made.add_row(stage.stage, count(stage.done), plain(count(stage.nothing), "dim"), failed, left)
     return made
 
 

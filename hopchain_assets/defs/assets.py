@@ -46,7 +46,7 @@ GIVEN = [
 def _asset(
     stage: str, group: str, kinds: set[str], deps: Sequence[str]
 ) -> Callable[[Callable[..., None]], dg.AssetsDefinition]:
-    """What all six have in common: a partition for each batch, one run for a range of them, a second try."""
+    """What all six have in common: a partition for each batch, one run for a range of them, a pool."""
     written = [SHOWN[stage].table, *(table for table, _ in SHOWN[stage].counted.values())]
     with warnings.catch_warnings():
         # the policy is in beta; without it the UI would start a run for each of a thousand batches, 7 s each
@@ -64,8 +64,8 @@ def _asset(
                 "dagster/table_name": f"hopchain.main.{SHOWN[stage].table}",
                 "tables written": ", ".join(dict.fromkeys(written)),
             },
-            # object stores and catalogs have bad moments; a stage that is tried again does only what is left
-            retry_policy=dg.RetryPolicy(max_retries=1, delay=2),
+            # no retry policy: it would run a step again that somebody terminates; the sensor `pending` tries again
+            pool="writer",
         )
 
 
@@ -122,9 +122,24 @@ def verified_set(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineR
 def training_shards(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """Verified questions with their pictures as Parquet in verl's layout, and the manifest that lists the shards."""
     _run(context, line, "training_shards")
-    manifest = line.line.publish()
+
+
+@dg.asset(
+    deps=["training_shards"],
+    group_name="training",
+    kinds={"json"},
+    owners=OWNERS,
+    pool="writer",
+    tags={"hopchain/line": "main"},
+)
+def manifest(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
+    """`manifest.json`: all current shards with their hashes, what a trainer begins with; and the reward function.
+
+    Parked batches are left out. Files that nothing lists any more are removed.
+    """
+    path = line.line.publish()
     context.add_asset_metadata(
-        {"shard folder": dg.MetadataValue.path(line.settings.shard_folder), "manifest": dg.MetadataValue.path(manifest)}
+        {"shard folder": dg.MetadataValue.path(line.settings.shard_folder), "manifest": dg.MetadataValue.path(path)}
     )
 
 

@@ -25,10 +25,15 @@ from hopchain_assets.export.markdown import table_markdown
 from hopchain_assets.quality.suite import MAX_IDS, CheckOutcome
 from hopchain_assets.stages.line import Line
 
-BATCHES_AT_A_TIME = 32
+BATCHES_AT_A_TIME = 8
 _JUDGES = (
     "quality/answers.py",
     "quality/suite.py",
+    "quality/tables.py",
+    "domain/masks.py",
+    "domain/nodes.py",
+    "domain/program.py",
+    "domain/records.py",
     "warehouse/execute.py",
     "warehouse/program_sql.py",
     "warehouse/sql_text.py",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -12,16 +12,21 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.instance.ref import InstanceRef
 
+from hopchain_assets.defs.alive import bury
 from hopchain_assets.defs.build import build_definitions
-from hopchain_assets.defs.jobs import line_job
-from hopchain_assets.defs.partitions import PARTITIONS, ranges, sync_partitions
+from hopchain_assets.defs.jobs import line_job, publish_job
+from hopchain_assets.defs.partitions import PARTITIONS, over, ranges, sync_partitions
 from hopchain_assets.defs.resource import LineResource
+from hopchain_assets.defs.sensors import NO_RETRY
 from hopchain_assets.settings import Settings
 from hopchain_assets.stages.engine import StageReport
+from hopchain_assets.warehouse.parking import forget
 
 LOCATION = "hopchain_assets"
 # lets the job's page in the web UI list the run, which Dagster knows of runs started there only
 _PLACE = {".dagster/repository": f"__repository__@{LOCATION}", "dagster/code_location": LOCATION}
+# who started it by hand starts it again by hand
+_PLACE |= NO_RETRY
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 # Dagster would put its own files in the place of stdout and stderr, and no terminal could be drawn on
 _UNREDIRECTED = {
@@ -82,7 +87,7 @@ def launch(
     progress: Callable[[str, str, int, int], None] | None = None,
     raise_on_error: bool = False,
 ) -> Launched:
-    """Runs the whole line over the batches, in as few runs as their neighbourhood allows.
+    """Runs the whole line over the batches, in as few runs as their neighbourhood allows, then publishes.
 
     Args:
         settings: where everything is; also where Dagster keeps its runs.
@@ -91,22 +96,24 @@ def launch(
         raise_on_error: whether an error in a step is raised; otherwise it is in the outcome.
     """
     resource = LineResource(settings, progress)
-    job = build_definitions(resource).resolve_job_def(line_job.name)
+    definitions = build_definitions(resource)
     launched = Launched(reports=resource.reports)
     with open_instance(settings) as instance:
+        bury(instance)
         sync_partitions(instance, batches)
-        for first, last in ranges(instance.get_dynamic_partitions(PARTITIONS), batches):
-            result = job.execute_in_process(
-                instance=instance, run_config=_QUIET, tags=_PLACE | _over(first, last), raise_on_error=raise_on_error
+
+        def execute(job: str, tags: Mapping[str, str]) -> None:
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance, run_config=_QUIET, tags={**_PLACE, **tags}, raise_on_error=raise_on_error
             )
             _tell(launched, result)
+
+        for first, last in ranges(instance.get_dynamic_partitions(PARTITIONS), batches):
+            execute(line_job.name, over(first, last))
+        if launched.success:
+            forget(resource.line.lake, batches)
+            execute(publish_job.name, {})
     return launched
-
-
-def _over(first: str, last: str) -> dict[str, str]:
-    if first == last:
-        return {"dagster/partition": first}
-    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
 
 def _tell(launched: Launched, result: dg.ExecuteInProcessResult) -> None:

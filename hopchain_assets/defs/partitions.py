@@ -36,3 +36,10 @@ def ranges(known: Sequence[str], wanted: Iterable[str]) -> list[tuple[str, str]]
         else:
             found.append([number, number])
     return [(known[first], known[last]) for first, last in found]
+
+
+def over(first: str, last: str) -> dict[str, str]:
+    """The tags of a run over a stretch of batches."""
+    if first == last:
+        return {"dagster/partition": first}
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import fsspec
@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 
 from hopchain_assets.domain.program import Program
 from hopchain_assets.quality.answers import check_answers, check_executed, check_shards
-from hopchain_assets.quality.suite import CheckOutcome
+from hopchain_assets.quality.suite import CheckOutcome, Frames
+from hopchain_assets.quality.tables import BESIDE, SUITES, check_tables, told
 from hopchain_assets.stages.line import Line
 from hopchain_assets.warehouse.execute import execute_programs
 
-Frames = Mapping[str, pl.DataFrame]
 Read = Callable[[Line, str], Frames]
 Judge = Callable[[Frames], CheckOutcome]
 
@@ -36,6 +36,41 @@ class Rule:
     says: str
     read: Read
     judge: Judge
+
+
+def _reading_tables(stage: str) -> Read:
+    columns = {suite.table: _COLUMNS.get(suite.table, "* EXCLUDE (batch, stage_version)") for suite in SUITES[stage]}
+    columns |= {table: ", ".join(names) for table, names in BESIDE.get(stage, {}).items()}
+
+    def read(line: Line, batch: str) -> Frames:
+        # one snapshot: rows that another run replaces meanwhile must not look torn
+        with line.lake.open() as connection:
+            connection.execute("BEGIN")
+            frames = {
+                table: connection.execute(f'SELECT {names} FROM "{table}" WHERE batch = ? ORDER BY ALL', [batch]).pl()
+                for table, names in columns.items()
+            }
+        return {
+            name: _with_files(line.shard_folder, rows) if name == "shards" else rows for name, rows in frames.items()
+        }
+
+    return read
+
+
+def _judging_tables(stage: str) -> Judge:
+    return lambda frames: check_tables(stage, frames)
+
+
+def _with_files(folder: str, shards: pl.DataFrame) -> pl.DataFrame:
+    """The shards with the size of each one's file in bytes, null where there is none."""
+    files, root = fsspec.core.url_to_fs(folder)
+    sizes: list[int | None] = []
+    for path in shards["shard_path"]:
+        try:
+            sizes.append(files.size(f"{root.rstrip('/')}/{path}"))
+        except FileNotFoundError:
+            sizes.append(None)
+    return shards.with_columns(pl.Series("file_size", sizes, dtype=pl.Int64))
 
 
 def _reading_answers(table: str, *more: str) -> Read:
@@ -100,7 +135,14 @@ _EXECUTED = {
     "perceptions": "SELECT * EXCLUDE (stage_version) FROM perceptions WHERE batch = ? ORDER BY ALL",
 }
 
+# what no rule asks is not read: a fingerprint is taken of all that is
+_COLUMNS = {
+    "batch_members": "source_uri, content_sha256, landed_at",
+    "images": "* EXCLUDE (batch, stage_version, license, license_url, author, source_page)",
+}
+
 RULES = (
+    *(Rule(stage, "rows_are_sound", told(stage), _reading_tables(stage), _judging_tables(stage)) for stage in SUITES),
     Rule(
         "hop_chains",
         "answer_is_unique_number",

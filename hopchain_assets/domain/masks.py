@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from hopchain_assets.domain.records import Pair
 
 Crop = NDArray[np.bool_]
 OUTLINE_POINTS = 96
+PAIRS_AT_ONCE = 4_000_000
+FAR = 2**28
 
 
 class MaskError(ValueError):
@@ -75,15 +78,16 @@ def run_lengths(counts: str) -> NDArray[np.int64]:
     first = np.zeros(last.size, np.int64)
     first[1:] = last[:-1] + 1
     sizes = last - first + 1
-    if sizes.max() > 8:
+    # runs and their differences fit 33 bits; longer ones would overflow the sums below
+    if sizes.max() > 7:
         raise MaskError("a run length is too long to be one")
     place = np.arange(codes.size) - first.repeat(sizes)
     values = np.add.reduceat((codes & 0x1F) << (5 * place), first)
     values -= (codes[last] & 0x10) >> 4 << (5 * sizes)
     values[1::2] = values[1::2].cumsum()
     values[2::2] = values[2::2].cumsum()
-    if values.min() < 0:
-        raise MaskError("a run length is negative")
+    if values.min() < 0 or values.max() >= 2**32:
+        raise MaskError("a run length is negative, or too long to be one")
     return values
 
 
@@ -241,7 +245,35 @@ def _near_gap(
     near = [p[(p[:, 0] >= x0) & (p[:, 0] <= x1) & (p[:, 1] >= y0) & (p[:, 1] <= y1)] for p in (one, other)]
     if not len(near[0]) or not len(near[1]):
         return coarse
-    difference = near[0][:, None, :] - near[1][None, :, :]
-    closest = float(np.sqrt((difference * difference).sum(axis=2).min()))
     # pixels side by side are one apart and touch
-    return min(coarse, max(closest - 1.0, 0.0))
+    return min(coarse, max(_closest(near[0], near[1]) - 1.0, 0.0))
+
+
+def _closest(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Distance between the closest two pixel centres of two sets, `[n, 2]` each."""
+    if len(one) * len(other) <= PAIRS_AT_ONCE:
+        difference = one[:, None, :] - other[None, :, :]
+        return float(np.sqrt((difference * difference).sum(axis=2).min()))
+    # two chessboards, or two long shores in a large picture, have more pairs than memory holds: go by columns
+    corner = np.minimum(one.min(axis=0), other.min(axis=0))
+    (x, y), (columns, rows) = (one - corner).astype(np.int64).T, (other - corner).astype(np.int64).T
+    away = _distance_in_column(columns, rows, int(max(x.max(), columns.max())) + 1, int(max(y.max(), rows.max())) + 1)
+    best, dx = FAR * FAR, 0
+    while dx * dx < best and dx < away.shape[1]:
+        for shifted in (x + dx, x - dx):
+            there = (shifted >= 0) & (shifted < away.shape[1])
+            if there.any():
+                best = min(best, dx * dx + int(away[y[there], shifted[there]].min()) ** 2)
+        dx += 1
+    return float(np.sqrt(np.float32(best)))
+
+
+def _distance_in_column(columns: NDArray[np.int64], rows: NDArray[np.int64], width: int, height: int) -> NDArray[Any]:
+    """How far each pixel is from the next of these pixels in its own column, `[height, width]`."""
+    place = np.arange(height, dtype=np.int32)[:, None]
+    above = np.full((height, width), -FAR, np.int32)
+    above[rows, columns] = rows
+    below = np.where(above < 0, np.int32(FAR), above)
+    np.maximum.accumulate(above, axis=0, out=above)
+    below = np.minimum.accumulate(below[::-1], axis=0)[::-1]
+    return np.minimum(place - above, below - place)

@@ -57,11 +57,8 @@ def write_reward(folder: str) -> str:
     return Folder.at(folder).put_content(REWARD_FILE, source)
 
 
-def remove_unlisted(folder: str, batches: Collection[str] | None = None) -> list[str]:
-    """Deletes shards, and parts of shards, that the manifest does not list; returns their paths.
-
-    Only files of our own naming in the folders of the splits. A shard that another process has written
-    but not yet listed would go too: while others write, name the `batches` whose lock you hold.
+def unlisted_batches(folder: str) -> set[str]:
+    """Batches of which there are shards, or parts of shards, that the manifest does not list.
 
     Raises:
         FileNotFoundError: when there is no manifest, for then everything would be unlisted.
@@ -72,14 +69,30 @@ def remove_unlisted(folder: str, batches: Collection[str] | None = None) -> list
     if content is None:
         raise FileNotFoundError(f"{folder} has no {MANIFEST}: write it before unlisted shards are removed")
     listed = {shard.path for shard in _listed(folder, content)}
-    removed: list[str] = []
-    for path in sorted(place.sizes(SPLITS)):
+    return {batch for path, batch in _ours(place) if path not in listed}
+
+
+def remove_unlisted(folder: str, batch: str, keep: Collection[str]) -> list[str]:
+    """Deletes shards, and parts of shards, of a batch, but for the paths to keep; returns the paths deleted.
+
+    Only files of our own naming in the folders of the splits. Nobody else may be writing the batch.
+    """
+    place = Folder.at(folder)
+    removed = sorted(path for path, of in _ours(place) if of == batch and path not in keep)
+    for path in removed:
+        place.remove(path)
+    return removed
+
+
+def _ours(place: Folder) -> list[tuple[str, str]]:
+    """Path and batch of every file of our own naming."""
+    found: list[tuple[str, str]] = []
+    for path in place.sizes(SPLITS):
         name = path.partition("/")[2]
         ours = _SHARD.fullmatch(name) or _PART.fullmatch(name)
-        if ours and path not in listed and (batches is None or ours[1] in batches):
-            place.remove(path)
-            removed.append(path)
-    return removed
+        if ours:
+            found.append((path, ours[1]))
+    return found
 
 
 def _parts(path: str) -> tuple[Split, re.Match[str]]:

@@ -6,8 +6,9 @@ It is imported when a suite runs, because the import takes seconds and most comm
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,9 @@ MAX_IDS = 50
 MAX_OBSERVED = 5
 OBSERVED_WIDTH = 80
 COLUMN_OPTIONS = ("column", "column_A", "column_B")
+
+Frames = Mapping[str, pl.DataFrame]
+Completed = Callable[[pl.DataFrame, Frames], pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,103 @@ class CheckOutcome:
     details: Mapping[str, Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The rules of one table.
+
+    `named_by` are the columns whose values name a row. `wanted` are those without which it says nothing: no null,
+    no blank text, no number that is not finite. `completed` adds the columns that the rules read.
+    """
+
+    table: str
+    named_by: tuple[str, ...]
+    wanted: tuple[str, ...]
+    rules: tuple[Rule, ...] = ()
+    completed: Completed = lambda frame, _: frame
+
+
+def unique(column: str) -> Rule:
+    """No two rows have the same value."""
+    return Rule(f"{column}_unique", f"sharing their {column}", "ExpectColumnValuesToBeUnique", {"column": column})
+
+
+def between(name: str, fault: str, column: str, low: float | None, high: float | None) -> Rule:
+    """A number within these limits, both included. A NaN is not looked at: pandas takes it for a null."""
+    options = {"column": column, "min_value": low, "max_value": high}
+    return Rule(name, fault, "ExpectColumnValuesToBeBetween", options)
+
+
+def equal(name: str, fault: str, column: str, other: str) -> Rule:
+    """Both columns have the same value."""
+    options = {"column_A": column, "column_B": other, "ignore_row_if": "either_value_is_missing"}
+    return Rule(name, fault, "ExpectColumnPairValuesToBeEqual", options)
+
+
+def one_of(name: str, fault: str, column: str, values: Collection[str]) -> Rule:
+    """One of these values."""
+    return Rule(name, fault, "ExpectColumnValuesToBeInSet", {"column": column, "value_set": list(values)})
+
+
+def not_null(name: str, fault: str, column: str) -> Rule:
+    """A value, whichever."""
+    return Rule(name, fault, "ExpectColumnValuesToNotBeNull", {"column": column})
+
+
+def hexadecimal(column: str, digits: int) -> tuple[Rule, Rule]:
+    """So many hexadecimal digits in lower case."""
+    # two rules, because the `$` of a pattern would let a line break at the end pass
+    strange = {"column": column, "regex": "[^0-9a-f]"}
+    length = {"column": column, "value": digits}
+    return (
+        Rule(
+            f"{column}_hexadecimal",
+            f"whose {column} is not hexadecimal",
+            "ExpectColumnValuesToNotMatchRegex",
+            strange,
+        ),
+        Rule(f"{column}_length", f"whose {column} has not {digits} digits", "ExpectColumnValueLengthsToEqual", length),
+    )
+
+
+COMPLETE = Rule("values_present", "without all its values", "ExpectColumnValuesToBeNull", {"column": "lacking"})
+
+
 def nothing_to_check(subject: str) -> CheckOutcome:
     """The outcome for no rows: passed, and said so."""
     return CheckOutcome(True, f"{subject}: there was nothing to check.", (), 0, {})
+
+
+def check_table(suite: Suite, frames: Frames) -> CheckOutcome:
+    """Holds all rows of one table against its suite. `frames` has them, and those of tables they are compared with.
+
+    Raises:
+        RuntimeError: when Great Expectations could not evaluate a rule.
+    """
+    rows = frames[suite.table]
+    if rows.is_empty():
+        return nothing_to_check(suite.table)
+    # named after its columns, as a row of which all of them are missing is told by that
+    name = " and ".join(suite.named_by)
+    named = pl.concat_str(suite.named_by, separator=" ", ignore_nulls=True)
+    rows = suite.completed(rows, frames).with_columns(
+        pl.when(named != "").then(named).alias(name), lacking=_lacking(rows, suite.wanted)
+    )
+    return run_suite(suite.table, rows, (COMPLETE, *suite.rules), name)
+
+
+def merged(outcomes: Mapping[str, CheckOutcome]) -> CheckOutcome:
+    """What the suites of several tables came to together; `details` are named `table.rule`."""
+    failed = [outcome for outcome in outcomes.values() if not outcome.passed]
+    looked_at = [outcome for outcome in outcomes.values() if outcome.details]
+    told = failed or looked_at or list(outcomes.values())
+    ids = itertools.chain.from_iterable(outcome.failing_ids for outcome in failed)
+    return CheckOutcome(
+        passed=not failed,
+        summary=" ".join(outcome.summary for outcome in told),
+        failing_ids=tuple(itertools.islice(ids, MAX_IDS)),
+        n_failing=sum(outcome.n_failing for outcome in failed),
+        details={f"{name}.{rule}": seen for name, each in outcomes.items() for rule, seen in each.details.items()},
+    )
 
 
 def run_suite(subject: str, frame: pl.DataFrame, rules: Sequence[Rule], id_column: str) -> CheckOutcome:
@@ -84,6 +182,21 @@ def run_suite(subject: str, frame: pl.DataFrame, rules: Sequence[Rule], id_colum
         }
     summary = _summary(subject, frame.height, len(broken), rules, details)
     return CheckOutcome(not broken, summary, _names(frame[id_column], sorted(broken)), len(broken), details)
+
+
+def _lacking(rows: pl.DataFrame, wanted: tuple[str, ...]) -> pl.Expr:
+    """Names of the wanted columns in which a row has no value, null where it has all."""
+    lacks: list[pl.Expr] = []
+    for name in wanted:
+        column = pl.col(name)
+        missing = column.is_null()
+        if rows.schema[name] == pl.String:
+            missing |= ~column.str.contains(r"\S")
+        elif rows.schema[name].is_float():
+            missing |= ~column.is_finite()
+        lacks.append(pl.when(missing).then(pl.lit(name)))
+    names = pl.concat_str(lacks, separator=", ", ignore_nulls=True)
+    return pl.when(names != "").then(names)
 
 
 def _validate(frame: pl.DataFrame, rules: Sequence[Rule]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ STAGES = ("raw_images", "categories", "instance_masks", "hop_chains", "verified_
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """How far a stage is with a batch: inputs done, inputs pending (those that are gone included), and a hash of these."""
+    """How far a stage is with a batch: inputs done, inputs pending (those gone included), and a hash of these."""
 
     batch: str
     stage: str

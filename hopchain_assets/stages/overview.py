@@ -11,11 +11,12 @@ from hopchain_assets.warehouse.lake import Lake
 
 @dataclass(frozen=True, slots=True)
 class StageCount:
-    """Inputs of a stage over all batches: done as things are now, of those without a result, and pending."""
+    """Inputs of a stage over all batches: done as things are now, of those without a result and failed, and pending."""
 
     stage: str
     done: int
     nothing: int
+    failed: int
     pending: int
 
 
@@ -50,14 +51,15 @@ class Figures:
 def stage_counts(line: Line) -> list[StageCount]:
     """The stages in order. Of a stage whose upstream is pending only what is known by now can be told."""
     stages = line.stages()
-    totals = {name: [0, 0, 0] for name in STAGES}
+    totals = {name: [0, 0, 0, 0] for name in STAGES}
     for owed in line.backlog():
         totals[owed.stage][0] += owed.done
-        totals[owed.stage][2] += owed.pending
+        totals[owed.stage][3] += owed.pending
     with line.lake.open() as connection:
         for name, stage in stages.items():
-            row = connection.execute(_NOTHING, [name, stage.version]).fetchone()
-            totals[name][1] = min(int(row[0]), totals[name][0]) if row else 0
+            counts = dict[str, int](connection.execute(_OUTCOMES, [name, stage.version]).fetchall())
+            for place, outcome in ((1, "nothing"), (2, "failed")):
+                totals[name][place] = min(counts.get(outcome, 0), totals[name][0])
     return [StageCount(name, *totals[name]) for name in STAGES]
 
 
@@ -76,12 +78,21 @@ def figures(lake: Lake) -> Figures:
     )
 
 
+def failed_inputs(lake: Lake, most: int = 20) -> list[tuple[str, str, str, str]]:
+    """(stage, batch, input, error) of inputs at which a stage failed, the latest first."""
+    return lake.query(_FAILED, [most]).rows()
+
+
 def quarantined(lake: Lake, most: int = 20) -> list[tuple[str, str, str]]:
     """(source, reason, detail) of files that were set aside, the latest first."""
     return lake.query(_QUARANTINED, [most]).rows()
 
 
-_NOTHING = "SELECT count(*) FROM stage_done WHERE stage = ? AND stage_version = ? AND outcome = 'nothing'"
+_OUTCOMES = "SELECT outcome, count(*) FROM stage_done WHERE stage = ? AND stage_version = ? GROUP BY 1"
+_FAILED = """
+    SELECT stage, batch, input_id, detail FROM stage_done WHERE outcome = 'failed'
+    ORDER BY "at" DESC, stage, input_id LIMIT ?
+"""
 _QUARANTINED = 'SELECT source_uri, reason, detail FROM quarantine ORDER BY "at" DESC, source_uri LIMIT ?'
 _SIZES = {
     "batches": "SELECT count(DISTINCT batch) FROM batch_members",

@@ -1,148 +1,201 @@
-"""Stage `raw_images`: landed files become pictures that can be trusted, or are set aside with a reason."""
+"""Stage `raw_images`: landed files become pictures that can be trusted, or are set aside with a reason.
+
+The store holds under an `image_id`, which is the sha256 of the file as it landed, that picture in the form of
+`sources/picture_file.py`: often the very file, else a new one made of it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar
-from urllib.parse import unquote
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
 import duckdb
-import fsspec
 import numpy as np
 import polars as pl
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from hopchain_assets.domain.records import digest
-from hopchain_assets.stages.engine import Progress, Work, stage_version
+from hopchain_assets.sources.picture_file import Marked, UnusablePicture, fetch, normalise, size_of
+from hopchain_assets.stages.engine import Inputs, Progress, Work, stage_version
 from hopchain_assets.warehouse.done import StageTables
 from hopchain_assets.warehouse.lake import Lake
+from hopchain_assets.warehouse.landing import members
 from hopchain_assets.warehouse.pictures import PictureStore
 
-CODE = 1
-MOST_PIXELS = 120_000_000
+CODE = 2
 NEAR_DUPLICATE_BITS = 3
+THREADS = 4
+# Pillow takes 4 bytes a pixel, twice while a picture is turned. Larger pictures are decoded one after the other, and
+# in one thread: what a thread gives back, the C library keeps for that thread, and in four the peak was twice as high.
+LARGE_PIXELS = 24_000_000
+CREDITS = ("license", "license_url", "author", "source_page")
 
-
-class Unusable(ValueError):
-    """A file that cannot become a picture; the message says why and what to do."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class RawImages:
-    """Takes pictures in: bytes to the store, one row each."""
+    """Takes pictures in: bytes to the store, one row each.
+
+    Exclusive: near-duplicates find each other by the rows of the batches before, and in two batches worked on
+    at once they would not, and could end up on both sides of the split.
+    """
 
     lake: Lake
     pictures: PictureStore
 
     tables: ClassVar[StageTables] = StageTables("raw_images", {"images": "image_id", "quarantine": "content_sha256"})
+    exclusive: ClassVar[bool] = True
 
     @property
     def version(self) -> str:
         """Raised by code alone."""
         return stage_version("raw_images", CODE)
 
-    def inputs(self, connection: duckdb.DuckDBPyConnection, batch: str) -> Mapping[str, str]:
-        """Every member of the batch, with the hash of its bytes and of what its source says."""
-        rows = connection.execute(
-            "SELECT content_sha256, coalesce(sha256(annotations), '') FROM batch_members WHERE batch = ? ORDER BY ALL",
-            [batch],
-        ).fetchall()
-        return {content: digest(content, said) for content, said in rows}
+    def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:
+        """Every member, with the hash of its bytes and of what its source says."""
+        found: Inputs = {}
+        for batch, content, said in members(connection, batches):
+            found.setdefault(batch, {})[content] = digest(content, said)
+        return found
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
-        """Reads, checks and keeps each file; one that is broken goes to quarantine."""
-        members = self.lake.query(
+        """Reads, checks and keeps each file; one that is broken goes to quarantine.
+
+        Raises:
+            OSError: when the store cannot take a picture, as when the disk is full.
+        """
+        rows = self.lake.query(
             "SELECT content_sha256, source_uri, annotations FROM batch_members WHERE batch = ?", [batch]
-        ).filter(pl.col("content_sha256").is_in(list(inputs)))
+        )
+        found = {row["content_sha256"]: row for row in rows.iter_rows(named=True)}
+        wanted = [found[name] for name in inputs if name in found]
+        with warnings.catch_warnings():
+            # Pillow's, of odd files; we have our own limits, and say what to do
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            with ThreadPoolExecutor(1, "large picture") as large:
+                ended = _in_threads(partial(self._take_in, large=large), wanted, progress)
         now = datetime.now(UTC).replace(tzinfo=None)
-        images: list[dict[str, object]] = []
-        rejected: list[dict[str, object]] = []
-        for number, member in enumerate(members.iter_rows(named=True), start=1):
-            try:
-                images.append(self._take_in(member) | {"ingested_at": now})
-            except Unusable as error:
-                reason, _, detail = str(error).partition(": ")
-                rejected.append(
-                    {"source_uri": member["source_uri"], "content_sha256": member["content_sha256"]}
-                    | {"reason": reason, "detail": detail, "at": now}
-                )
-            progress(number, len(inputs))
-        outcomes = {str(row["content_sha256"]): "quarantined" for row in rejected}
+        images = [row | {"ingested_at": now} for row in ended if "image_id" in row]
+        rejected = [row | {"at": now} for row in ended if "reason" in row]
         frames = {"images": self._grouped(images), "quarantine": pl.DataFrame(rejected)}
+        outcomes = {str(row["content_sha256"]): "quarantined" for row in rejected}
         return Work({name: frame for name, frame in frames.items() if frame.height}, outcomes)
 
-    def _take_in(self, member: Mapping[str, str]) -> dict[str, object]:
-        data = _read(member["source_uri"])
-        content = hashlib.sha256(data).hexdigest()
-        if content != member["content_sha256"]:
-            raise Unusable("changed since it landed: import it again")
-        said = json.loads(member["annotations"]) if member["annotations"] else {}
-        picture, form = _open(data)
-        size = [said.get("width"), said.get("height")]
-        if said and size != list(picture.size):
-            raise Unusable(f"size differs: the annotations say {size}, the file has {list(picture.size)}; mend either")
-        self.pictures.put(content, data)
-        return {
-            "image_id": content,
-            "source_uri": member["source_uri"],
-            "width": picture.width,
-            "height": picture.height,
-            "format": form,
-            "byte_size": len(data),
-            "perceptual_hash": perceptual_hash(picture),
-        } | {key: said.get(key, "") for key in ("license", "license_url", "author", "source_page")}
+    def _take_in(self, member: Mapping[str, str], large: ThreadPoolExecutor) -> Row:
+        """A row of `images`, or one of `quarantine`."""
+        try:
+            data, row = self._read(member, large)
+        except UnusablePicture as error:
+            return _rejected(member, error.reason, str(error))
+        except Exception as error:  # a decoder may fail in ways nobody thought of, and the others still come in
+            told = f"{type(error).__name__}: {error}"[:300].encode("utf-8", "replace").decode("utf-8")
+            return _rejected(member, "failed", f"{told}; convert the file to JPEG or PNG and import that")
+        # not above: that the store cannot be written to is not this picture's fault
+        self.pictures.put(row["image_id"], data)
+        return row
 
-    def _grouped(self, images: list[dict[str, object]]) -> pl.DataFrame:
+    def _read(self, member: Mapping[str, str], large: ThreadPoolExecutor) -> tuple[bytes, Row]:
+        """The bytes to keep, and the row that goes with them."""
+        original = self._original(member["content_sha256"], member["source_uri"])
+        if _sha256(original) != member["content_sha256"]:
+            wrong = "the file is not the one that landed"
+            raise UnusablePicture("changed since it landed", wrong, "import it again")
+        said = json.loads(member["annotations"] or "{}")
+        marked = (said.get("width"), said.get("height"))
+        width, height = size_of(original)
+        if width * height > LARGE_PIXELS:
+            data, row = large.submit(_normal, original, marked).result()
+        else:
+            data, row = _normal(original, marked)
+        row |= {"image_id": member["content_sha256"], "source_uri": member["source_uri"]}
+        return data, row | {key: _text(said.get(key)) for key in CREDITS}
+
+    def _original(self, content: str, uri: str) -> bytes:
+        """The file as it landed."""
+        if self.pictures.originals.has(content):
+            return self.pictures.originals.get(content)
+        try:
+            return fetch(uri)
+        except UnusablePicture:
+            # a folder that was cleared out after its pictures came in is no reason to lose them
+            kept = self.pictures.get(content) if self.pictures.has(content) else b""
+            if _sha256(kept) == content:
+                return kept
+            raise
+
+    def _grouped(self, images: list[Row]) -> pl.DataFrame:
         """Near-duplicates share a split group; a picture keeps the group it was given when it first came in."""
         if not images:
             return pl.DataFrame()
-        known = self.lake.query("SELECT image_id, perceptual_hash, split_group FROM images")
-        group = dict(zip(known["image_id"], known["split_group"], strict=True))
-        seen = [(int(h, 16), g) for h, g in zip(known["perceptual_hash"], known["split_group"], strict=True)]
+        # in an order of their own, so that the group does not depend on how the rows lie
+        known = self.lake.query("SELECT image_id, perceptual_hash, split_group FROM images ORDER BY batch, image_id")
+        groups = known["split_group"].to_list()
+        group = dict(zip(known["image_id"].to_list(), groups, strict=True))
+        hashes = np.zeros(known.height + len(images), np.uint64)
+        hashes[: known.height] = np.frombuffer(bytes.fromhex("".join(known["perceptual_hash"].to_list())), ">u8")
         for row in images:
-            name, value = str(row["image_id"]), int(str(row["perceptual_hash"]), 16)
+            name, value = row["image_id"], np.uint64(int(row["perceptual_hash"], 16))
             if name not in group:
-                group[name] = next((g for h, g in seen if (h ^ value).bit_count() <= NEAR_DUPLICATE_BITS), name)
-                seen.append((value, group[name]))
+                near = np.bitwise_count(hashes[: len(groups)] ^ value) <= NEAR_DUPLICATE_BITS
+                group[name] = groups[int(near.argmax())] if near.any() else name
+                hashes[len(groups)] = value
+                groups.append(group[name])
             row["split_group"] = group[name]
         return pl.DataFrame(images)
 
 
 def perceptual_hash(picture: Image.Image) -> str:
     """64 bits as 16 hexadecimal digits: is each cell of a 9x8 grey miniature brighter than the one to its right?"""
+    if picture.width * picture.height > LARGE_PIXELS:
+        # the mean of means is the mean but for the last columns and rows, and a grey copy the less is held
+        picture = picture.reduce(4)
     small = np.asarray(picture.convert("L").resize((9, 8), Image.Resampling.BOX), np.int16)
     bits = (small[:, :-1] > small[:, 1:]).ravel()
     return np.packbits(bits).tobytes().hex()
 
 
-def _read(uri: str) -> bytes:
-    # fsspec takes the address of a local file as it stands, so `%20` would stay `%20`
-    address = unquote(uri) if uri.startswith("file://") else uri
-    try:
-        with fsspec.open(address, "rb") as file:
-            return file.read()  # type: ignore[union-attr]
-    except OSError as error:
-        raise Unusable(f"cannot be read: {error}; put the file back and run again") from error
+def _normal(original: bytes, marked: Marked) -> tuple[bytes, Row]:
+    picture = normalise(original, marked)
+    width, height = picture.pixels.size
+    told = {"width": width, "height": height, "format": picture.format, "byte_size": len(picture.data)}
+    return picture.data, told | {"perceptual_hash": perceptual_hash(picture.pixels)}
 
 
-def _open(data: bytes) -> tuple[Image.Image, str]:
-    """The decoded picture and its format's name."""
+def _in_threads(do: Callable[[Item], Result], items: Sequence[Item], progress: Progress) -> list[Result]:
+    """Results in the order of the items; progress is told in this thread, as they come.
+
+    The first error ends it, one of `progress` too: items at work are waited for, others not begun.
+    """
+    pool = ThreadPoolExecutor(THREADS, "picture")
     try:
-        with warnings.catch_warnings():
-            # we have our own limit, and say what to do
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data))
-        if picture.width * picture.height > MOST_PIXELS:
-            raise Unusable(f"too large: {picture.width}x{picture.height} pixels; scale it down below 120 megapixels")
-        picture.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, Unusable):
-            raise
-        raise Unusable(f"no picture: {error}; convert it to JPEG or PNG") from error
-    return picture, (picture.format or "").lower()
+        futures = [pool.submit(do, item) for item in items]
+        for number, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            progress(number, len(futures))
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _rejected(member: Mapping[str, str], reason: str, detail: str) -> Row:
+    shown = {"source_uri": member["source_uri"], "content_sha256": member["content_sha256"]}
+    return shown | {"reason": reason, "detail": detail}
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _text(value: object) -> str:
+    """What a file says, as text that can be written down: JSON may hold half a character, or none at all."""
+    return str(value or "").encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,7 @@
 """Heavy Python over the pictures of a batch, on all cores, and no picture that fails takes the others with it.
 
-The processes come from a fork server, because DuckDB and Dagster's threads do not survive a fork. They are kept from batch to
-batch: starting the first costs a second.
+The processes come from a fork server, because DuckDB and Dagster's threads do not survive a fork. They are kept from
+batch to batch: starting the first costs a second.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Generic, TypeVar
+from multiprocessing.util import Finalize
+from typing import Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,7 +27,16 @@ PIECES_PER_WORKER = 4
 # imported once by the fork server, so that a worker starts with them
 PRELOAD = ["hopchain_assets.stages.hop_chains", "hopchain_assets.stages.instance_masks"]
 
+_lifelines: WeakKeyDictionary[ProcessPoolExecutor, object] = WeakKeyDictionary()
 _pools: dict[tuple[int, int], ProcessPoolExecutor] = {}
+
+
+class Lifeline(Protocol):
+    """The end of a pipe that is read."""
+
+    def recv_bytes(self) -> bytes:
+        """Waits for bytes, or for the other end to be closed."""
+        ...
 
 
 class WorkerDied(RuntimeError):
@@ -107,7 +117,8 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     except BrokenProcessPool as error:
         pool.shutdown(wait=False, cancel_futures=True)
         raise WorkerDied(
-            "a worker process was killed, mostly for want of memory: set HOPCHAIN_WORKERS to fewer and run again"
+            "a worker process was killed, mostly for want of memory: set HOPCHAIN_WORKERS to fewer and run again "
+            "(a script of your own needs `if __name__ == '__main__':`)"
         ) from error
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -118,17 +129,24 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 def _started(workers: int) -> ProcessPoolExecutor:
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    return ProcessPoolExecutor(workers, context, initializer=_begin)
+    ours, theirs = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(ours,))
+    _lifelines[pool] = theirs
+    # A process of multiprocessing, such as a run of Dagster's, closes queues (priority 10) before it ends threads: the
+    # workers never heard that it was over, and the run's process stayed for ever.
+    Finalize(pool, ProcessPoolExecutor.shutdown, (pool,), {"cancel_futures": True}, exitpriority=100)
+    return pool
 
 
-def _begin() -> None:
+def _begin(lifeline: Lifeline) -> None:
     """In the worker: Ctrl-C is for the parent to hear, and a parent that was killed is followed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_follow, args=(lifeline,), daemon=True).start()
 
 
-def _follow(parent: int) -> None:
-    # the fork server ends with the process that started it; without this its workers would wait for work for ever
-    while os.getppid() == parent:
-        time.sleep(1)
+def _follow(lifeline: Lifeline) -> None:
+    # Nothing is ever sent. The other end closes with the process that holds it; without this the workers, and the fork
+    # server with them, would wait for work for ever.
+    with suppress(EOFError, OSError):
+        lifeline.recv_bytes()
     os._exit(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 
 from hopchain_assets.domain.records import digest
-from hopchain_assets.export.manifest import remove_unlisted, write_manifest, write_reward
+from hopchain_assets.export.manifest import remove_unlisted, unlisted_batches, write_manifest, write_reward
 from hopchain_assets.export.shards import Example, ManifestShard, split_of, write_batch
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
@@ -76,13 +76,23 @@ class TrainingShards:
         return Work({"shard_examples": pl.DataFrame(placed), "shards": pl.DataFrame(shards)}, {batch: "done"})
 
     def publish(self, versions: Mapping[str, str]) -> str:
-        """Lists all current shards in `manifest.json`, then removes the files that it does not list."""
-        rows = self.lake.query("SELECT shard_path, split, sha256, n_rows, byte_size FROM shards ORDER BY ALL")
-        shards = [ManifestShard(*row) for row in rows.iter_rows()]
-        write_reward(self.folder)
-        path = write_manifest(self.folder, shards, versions, self.lake.snapshot())
-        remove_unlisted(self.folder)
+        """Lists the shards of all batches that are not parked in `manifest.json`, then removes what nobody lists."""
+        # of two that publish at once the one with the older rows could write last
+        with self.lake.claim("publish", "", wait=True):
+            rows = self.lake.query(_SHARDS)
+            shards = [ManifestShard(*row) for row in rows.iter_rows()]
+            write_reward(self.folder)
+            path = write_manifest(self.folder, shards, versions, self.lake.snapshot())
+            self._remove_old(unlisted_batches(self.folder))
         return path
+
+    def _remove_old(self, batches: Collection[str]) -> None:
+        """Removes unlisted files of these batches, unless somebody is writing the batch or wrote it just now."""
+        for batch in batches:
+            with self.lake.claim(self.tables.stage, batch, wait=False) as mine:
+                if mine:
+                    paths = self.lake.query("SELECT shard_path FROM shards WHERE batch = ?", [batch])["shard_path"]
+                    remove_unlisted(self.folder, batch, paths.to_list())
 
     def _example(self, row: Mapping[str, Any]) -> Example:
         # near-duplicates share a split group, so growth never moves a row from one split to the other
@@ -106,6 +116,10 @@ class TrainingShards:
         )
 
 
+_SHARDS = """
+SELECT shard_path, split, sha256, n_rows, byte_size FROM shards
+WHERE batch NOT IN (SELECT batch FROM parked WHERE retried_at IS NULL) ORDER BY ALL
+"""
 _EXAMPLES = """
 SELECT v.chain_id, v.image_id, v.question, v.answer, v.verified_by, c.n_hops, c.query_type, c.skeleton,
        i.split_group, i.license, i.license_url, i.author, i.source_page

@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 
 import duckdb
 
+from hopchain_assets.warehouse.catalog_file import belongs_to_another, catalog_trouble, is_empty
+
 NAME = "hopchain"
 BUSY_MS = 5000
 ATTACH_ATTEMPTS = 8
@@ -96,14 +98,24 @@ def without_password(catalog: str) -> str:
     """The catalog as it may be shown: a Postgres password is left to PGPASSWORD or ~/.pgpass."""
     if not is_postgres(catalog):
         return catalog
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo  # only a Postgres catalog pays for libpq
+    import psycopg  # only a Postgres catalog pays for libpq
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    parts = {key: value for key, value in conninfo_to_dict(conninfo(catalog)).items() if key != "password"}
+    try:
+        told = conninfo_to_dict(conninfo(catalog))
+    except psycopg.Error:
+        # its message repeats the part that it stumbles over, which may be the password
+        raise WarehouseError(
+            "HOPCHAIN_CATALOG is no address of a Postgres database: write postgresql://user@host:port/database"
+        ) from None
+    parts = {key: value for key, value in told.items() if key != "password"}
     return "postgres:" + make_conninfo("", **parts)
 
 
 def no_warehouse(catalog: str) -> str:
     """The sentence for a catalog that is not there."""
+    if not is_postgres(catalog) and sqlite_path(catalog).is_dir():
+        return catalog_trouble(sqlite_path(catalog), "")
     return f"there is no warehouse at {without_password(catalog)} yet: run `hopchain run` first"
 
 
@@ -149,6 +161,9 @@ def attached(
     Raises:
         WarehouseError: when the catalog cannot be opened, or is not there and `create` is false.
     """
+    if create and not is_postgres(catalog) and belongs_to_another(sqlite_path(catalog)):
+        # DuckLake would put its tables beside those of the other program
+        raise WarehouseError(catalog_trouble(sqlite_path(catalog), ""))
     statement = _attach_statement(catalog, data_path, read_only, create)
     names = extensions_for(catalog, data_path)
     instance = _take(names, statement, catalog)
@@ -248,4 +263,12 @@ def _reason(error: duckdb.Error, catalog: str) -> str:
         text = text.replace(conninfo(catalog), shown)
         password = urlsplit(catalog).password if "://" in catalog else None
         text = re.sub(r"password=\S+", "password=...", text.replace(password, "...") if password else text)
+        _, server, refused = text.partition("connection to server")
+        if server:
+            return f"cannot reach the Postgres catalog {shown}, start it or mend HOPCHAIN_CATALOG: {server}{refused}"
+    elif "readonly database" in text and is_empty(sqlite_path(catalog)):
+        # a file that somebody touched, or that a full disk left, is as good as none
+        return no_warehouse(catalog)
+    elif trouble := catalog_trouble(sqlite_path(catalog), text):
+        return trouble
     return f"cannot open the warehouse at {shown}: {text.strip()}"

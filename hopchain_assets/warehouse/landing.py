@@ -39,40 +39,94 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """New batches, batches in which an annotation changed, and how many pictures were known before."""
+    """What landing changed.
+
+    `new` are new batches, `changed` batches in which an annotation changed; `known` is how many pictures were known
+    before; `touched` are the contents that are new or changed, `left` those that wait for a batch to fill.
+    """
 
     new: tuple[str, ...]
     changed: tuple[str, ...]
     known: int
+    touched: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
 
 
 def land(lake: Lake, members: Sequence[Landed], batch_size: int) -> Sealed:
     """Seals pictures not seen before, by content, into batches whose members never change.
 
-    A picture seen before stays in its batch; when its annotations differ they are put in the old ones' place.
+    A picture seen before stays in its batch. When its annotations differ they are put in the old ones' place; where
+    none are given, those that it has stay.
     """
-    unique = list({member.content_sha256: member for member in reversed(members)}.values())[::-1]
+    return lake.transact("landing", "", lambda connection: seal(connection, members, batch_size), "landing")
 
-    def work(connection: duckdb.DuckDBPyConnection) -> Sealed:
-        rows = connection.execute("SELECT content_sha256, batch, annotations_sha256 FROM batch_members").fetchall()
-        known = {content: (batch, said) for content, batch, said in rows}
-        changed = [m for m in unique if m.content_sha256 in known and known[m.content_sha256][1] != _hash(m)]
-        fresh = [m for m in unique if m.content_sha256 not in known]
-        if changed:
-            listed = [m.content_sha256 for m in changed]
-            connection.execute("DELETE FROM batch_members WHERE list_contains(?, content_sha256)", [listed])
-            _insert(connection, [(known[m.content_sha256][0], m) for m in changed])
-        count = len({batch for batch, _ in known.values()})
-        new: list[str] = []
-        for start in range(0, len(fresh), batch_size):
-            part = fresh[start : start + batch_size]
-            name = f"b{count + len(new) + 1:05d}-{digest(*(m.content_sha256 for m in part))[:6]}"
-            new.append(name)
-            _insert(connection, [(name, m) for m in part])
-        touched = sorted({known[m.content_sha256][0] for m in changed})
-        return Sealed(tuple(new), tuple(touched), len(unique) - len(fresh))
 
-    return lake.transact("landing", "", work, "landing")
+def seal(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[Landed], batch_size: int, full_only: bool = False
+) -> Sealed:
+    """What `land` does, within a transaction of the caller's, who holds the lock of ("landing", "").
+
+    With `full_only` what does not fill a batch is left.
+    """
+    unique = _by_content(members)
+    known = _known(connection, list(unique))
+    changed = [m for m in unique.values() if m.content_sha256 in known and _differs(m, known[m.content_sha256][1])]
+    fresh = [m for m in unique.values() if m.content_sha256 not in known]
+    whole = len(fresh) - len(fresh) % batch_size if full_only else len(fresh)
+    if changed:
+        listed = pl.DataFrame({"content_sha256": [m.content_sha256 for m in changed]})
+        connection.register("_changed_members", listed.to_arrow())
+        connection.execute(
+            "DELETE FROM batch_members WHERE content_sha256 IN (SELECT content_sha256 FROM _changed_members)"
+        )
+        connection.unregister("_changed_members")
+        _insert(connection, [(known[m.content_sha256][0], m) for m in changed])
+    new = _seal_fresh(connection, fresh[:whole], batch_size)
+    return Sealed(
+        new=tuple(new),
+        changed=tuple(sorted({known[m.content_sha256][0] for m in changed})),
+        known=len(unique) - len(fresh),
+        touched=frozenset(m.content_sha256 for m in (*changed, *fresh[:whole])),
+        left=frozenset(m.content_sha256 for m in fresh[whole:]),
+    )
+
+
+def _by_content(members: Sequence[Landed]) -> dict[str, Landed]:
+    """One member for each content, in order: the first of which something is said, or the first."""
+    unique: dict[str, Landed] = {}
+    for member in members:
+        first = unique.setdefault(member.content_sha256, member)
+        if first.annotations is None and member.annotations is not None:
+            unique[member.content_sha256] = member
+    return unique
+
+
+def _known(connection: duckdb.DuckDBPyConnection, contents: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """Batch and hash of the annotations, of those of these contents that have landed."""
+    connection.register("_asked", pl.DataFrame({"content": contents}, schema={"content": pl.String}).to_arrow())
+    rows = connection.execute(
+        "SELECT content_sha256, batch, annotations_sha256 FROM batch_members "
+        "WHERE content_sha256 IN (SELECT content FROM _asked)"
+    ).fetchall()
+    connection.unregister("_asked")
+    return {content: (batch, said) for content, batch, said in rows}
+
+
+def _differs(member: Landed, said: str | None) -> bool:
+    # a sweep that does not find the annotation file any more says nothing: what people marked stays
+    return member.annotations is not None and _hash(member) != said
+
+
+def _seal_fresh(connection: duckdb.DuckDBPyConnection, fresh: Sequence[Landed], batch_size: int) -> list[str]:
+    if not fresh:
+        return []
+    count = connection.execute("SELECT count(DISTINCT batch) FROM batch_members").fetchall()[0][0]
+    named: dict[str, Sequence[Landed]] = {}
+    for start in range(0, len(fresh), batch_size):
+        part = fresh[start : start + batch_size]
+        named[f"b{count + len(named) + 1:05d}-{digest(*(m.content_sha256 for m in part))[:6]}"] = part
+    _insert(connection, [(name, m) for name, part in named.items() for m in part])
+    return list(named)
 
 
 def batches(lake: Lake) -> list[str]:
@@ -85,27 +139,26 @@ def record_audits(lake: Lake, audits: Sequence[Audit]) -> int:
 
     Pictures that the warehouse does not hold are left out. Returns how many were new.
     """
+    return lake.transact("category_audit", "", lambda connection: add_audits(connection, audits), "category audit")
 
-    def work(connection: duckdb.DuckDBPyConnection) -> int:
-        batch_of = dict(connection.execute("SELECT content_sha256, batch FROM batch_members").fetchall())
-        current = current_audits(connection)
-        said = {(r["image_id"], r["category"]): (r["exhaustive"], r["by"]) for r in current.iter_rows(named=True)}
-        rows = [
-            a for a in audits if a.image_id in batch_of and said.get((a.image_id, a.category)) != (a.exhaustive, a.by)
-        ]
-        if rows:
-            now = datetime.now(UTC).replace(tzinfo=None)
-            frame = pl.DataFrame(
-                [(a.image_id, a.category, a.exhaustive, a.by, now, batch_of[a.image_id]) for a in rows],
-                schema=["image_id", "category", "exhaustive", "by", "at", "batch"],
-                orient="row",
-            )
-            connection.register("_new_audits", frame.to_arrow())
-            connection.execute("INSERT INTO category_audit BY NAME SELECT * FROM _new_audits")
-            connection.unregister("_new_audits")
-        return len(rows)
 
-    return lake.transact("category_audit", "", work, "category audit")
+def add_audits(connection: duckdb.DuckDBPyConnection, audits: Sequence[Audit]) -> int:
+    """What `record_audits` does, within a transaction of the caller's."""
+    batch_of = {name: batch for name, (batch, _) in _known(connection, [a.image_id for a in audits]).items()}
+    current = current_audits(connection, sorted(set(batch_of.values())))
+    said = {(r["image_id"], r["category"]): (r["exhaustive"], r["by"]) for r in current.iter_rows(named=True)}
+    rows = [a for a in audits if a.image_id in batch_of and said.get((a.image_id, a.category)) != (a.exhaustive, a.by)]
+    if rows:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        frame = pl.DataFrame(
+            [(a.image_id, a.category, a.exhaustive, a.by, now, batch_of[a.image_id]) for a in rows],
+            schema=["image_id", "category", "exhaustive", "by", "at", "batch"],
+            orient="row",
+        )
+        connection.register("_new_audits", frame.to_arrow())
+        connection.execute("INSERT INTO category_audit BY NAME SELECT * FROM _new_audits")
+        connection.unregister("_new_audits")
+    return len(rows)
 
 
 def members(connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""The store of picture files: each kept once, under the hash of its bytes, on a disk or in an object store."""
+"""The store of picture files: each kept once, under the hash of what landed, on a disk or in an object store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from fsspec.core import url_to_fs
 
 @dataclass(frozen=True, slots=True)
 class PictureStore:
-    """Pictures under `folder` (a path or any fsspec URL). `image_id` is the sha256 of the bytes."""
+    """Pictures under `folder` (a path or any fsspec URL).
+
+    `image_id` is the sha256 of the file that landed. The bytes kept under it are that file's, or those of the same
+    picture in the one form that the line works with.
+    """
 
     folder: str
 
@@ -25,9 +29,10 @@ class PictureStore:
         return system.exists(path)
 
     def put(self, image_id: str, data: bytes) -> None:
-        """Keeps a picture; one that is there already is not written again."""
+        """Keeps a picture; one that is there already with the same bytes is not written again."""
         system, path = url_to_fs(self._path(image_id))
-        if system.exists(path) and system.size(path) == len(data):
+        # another form of the same picture may have just as many bytes: a picture of one colour, turned
+        if system.exists(path) and system.size(path) == len(data) and system.cat_file(path) == data:
             return
         system.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         # whole or not at all: a reader must never meet half a file after a kill

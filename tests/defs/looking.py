@@ -14,6 +14,7 @@ from hopchain_assets.stages.line import STAGES
 Home = tuple[Settings, list[str]]
 
 CHECKS = {
+    *((stage, "rows_are_sound") for stage in STAGES),
     ("hop_chains", "answer_is_unique_number"),
     ("verified_set", "answer_is_unique_number"),
     ("verified_set", "sql_execution_agrees"),

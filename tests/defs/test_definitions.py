@@ -35,9 +35,10 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinition:
 
 
 def test_six_assets_and_what_is_given_to_them(graph: dg.RepositoryDefinition) -> None:
-    """The line has its six assets; three tables that it reads but does not write are shown beside them."""
+    """The line has its six assets and the manifest; three tables that it reads but does not write stand beside them."""
     nodes = graph.asset_graph
-    assert {key.to_user_string() for key in nodes.materializable_asset_keys} == set(STAGES)
+    ours = {key for key in nodes.materializable_asset_keys if nodes.get(key).group_name != "models"}
+    assert {key.to_user_string() for key in ours} == {*STAGES, "manifest"}
     assert {key.to_user_string() for key in nodes.external_asset_keys} == GIVEN
 
 
@@ -54,6 +55,7 @@ def test_each_asset_depends_on_the_tables_that_it_reads(graph: dg.RepositoryDefi
         "verified_set": {"raw_images", "categories", "instance_masks", "perceptions", "hop_chains", "category_audit"},
         "training_shards": {"raw_images", "hop_chains", "verified_set"},
     }
+    assert graph.asset_graph.get(dg.AssetKey("manifest")).parent_keys == {dg.AssetKey("training_shards")}
 
 
 def test_every_asset_is_told_of_whole(graph: dg.RepositoryDefinition) -> None:
@@ -69,19 +71,51 @@ def test_every_asset_is_told_of_whole(graph: dg.RepositoryDefinition) -> None:
         assert all(column.description for column in schema.columns)
 
 
-def test_the_checks_block_and_are_partitioned(graph: dg.RepositoryDefinition) -> None:
-    """Four checks, each blocking what comes after it, one evaluation for each batch."""
+def test_the_checks_of_a_batch_block_and_are_partitioned(graph: dg.RepositoryDefinition) -> None:
+    """What is said of a batch blocks what comes after it, with one evaluation for each batch."""
     nodes = [graph.asset_graph.get(key) for key in graph.asset_graph.asset_check_keys]
-    assert {(node.key.asset_key.to_user_string(), node.key.name) for node in nodes} == CHECKS
-    assert all(node.blocking and node.partitions_def is not None for node in nodes)
+    by_batch = [node for node in nodes if node.partitions_def is not None]
+    assert {(node.key.asset_key.to_user_string(), node.key.name) for node in by_batch} == CHECKS
+    assert all(node.blocking for node in by_batch)
 
 
 def test_the_job_is_the_whole_line(graph: dg.RepositoryDefinition) -> None:
-    """The job `line` runs all six assets and all four checks, in one process."""
+    """The job `line` runs all six assets and all checks, in one process."""
     job = graph.get_job("line")
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(STAGES)
     assert len(job.nodes) == len(STAGES) + len(CHECKS)
     assert job.executor_def.name == "in_process"
+
+
+def test_what_writes_shares_a_pool_and_is_not_retried_by_dagster(graph: dg.RepositoryDefinition) -> None:
+    """The sensor tries again, and counts; a retry policy would bring back a step that somebody terminates."""
+    for name in (*STAGES, "manifest"):
+        asset = graph.assets_defs_by_key[dg.AssetKey(name)]
+        assert asset.op.pool == "writer" and asset.op.retry_policy is None
+    (upkeep,) = graph.get_job("maintenance").nodes
+    assert upkeep.definition.pools == {"writer"}
+
+
+def test_what_is_published_is_one_unpartitioned_job(graph: dg.RepositoryDefinition) -> None:
+    """The manifest and the models, over all batches."""
+    job = graph.get_job("publish")
+    assert dg.AssetKey("manifest") in job.asset_layer.executable_asset_keys
+    assert not {dg.AssetKey(stage) for stage in STAGES} & set(job.asset_layer.executable_asset_keys)
+
+
+def test_the_line_runs_itself_from_the_start(graph: dg.RepositoryDefinition) -> None:
+    """Sensors and schedules are on without a click, and look at the pace that is wanted."""
+    sensors = {sensor.name: sensor for sensor in graph.sensor_defs}
+    assert set(sensors) == {"landing", "pending", "failed_checks"}
+    assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in sensors.values())
+    assert all(sensor.minimum_interval_seconds == 5 for sensor in sensors.values())
+    assert {sensors[name].job_name for name in ("landing", "pending")} == {"line"}
+    schedules = {schedule.name: schedule for schedule in graph.schedule_defs}
+    assert {name: (one.job_name, one.cron_schedule) for name, one in schedules.items()} == {
+        "publish": ("publish", "* * * * *"),
+        "maintenance": ("maintenance", "30 3 * * *"),
+    }
+    assert all(one.default_status == dg.DefaultScheduleStatus.RUNNING for one in schedules.values())
 
 
 def test_a_setting_changes_the_code_version_of_its_stage_alone(tmp_path: Path) -> None:

@@ -15,15 +15,18 @@ LARGEST = 300_000
 
 
 def test_a_first_run_is_green_and_seen_in_the_web_ui(two_runs: TwoRuns) -> None:
-    """One run of the job does all batches; every check passes, for each batch and for all together."""
+    """One run of the job does all batches, one publishes; every check passes, for each batch and for all together."""
     names, launched = two_runs.batches, two_runs.first
     assert launched.success and launched.changed
     assert (launched.failures, launched.failed_checks) == ([], [])
     assert [(report.stage, report.batch) for report in launched.reports] == [(s, b) for s in STAGES for b in names]
     with open_instance(two_runs.settings) as instance:
-        run = instance.get_run_by_id(launched.run_id)
-        assert run and (run.job_name, run.status) == ("line", dg.DagsterRunStatus.SUCCESS)
-        seen = evaluations(instance, launched.run_id)
+        runs = [instance.get_run_by_id(run_id) for run_id in launched.run_ids]
+        assert [(run.job_name, run.status) for run in runs if run] == [
+            ("line", dg.DagsterRunStatus.SUCCESS),
+            ("publish", dg.DagsterRunStatus.SUCCESS),
+        ]
+        seen = evaluations(instance, launched.run_ids[0])
     assert set(seen) == {(*check, batch) for check in CHECKS for batch in [*names, ""]}
     assert all(evaluation.passed for evaluation in seen.values())
     finished = {(stage, batch) for stage, batch, done, of in two_runs.told if done == of}
@@ -37,7 +40,7 @@ def test_each_partition_tells_its_own_numbers(two_runs: TwoRuns) -> None:
     with open_instance(two_runs.settings) as instance:
         for stage in STAGES:
             rows = lake.query(f'SELECT batch FROM "{SHOWN[stage].table}"')["batch"].to_list()
-            events = materialisations(instance, stage, two_runs.first.run_id)
+            events = materialisations(instance, stage, two_runs.first.run_ids[0])
             assert set(events) == set(two_runs.batches)
             for batch, event in events.items():
                 told = {name: value.value for name, value in event.metadata.items()}
@@ -57,7 +60,7 @@ def test_rejections_are_told_by_rule(two_runs: TwoRuns) -> None:
     with open_instance(two_runs.settings) as instance:
         told = {
             (batch, name.removeprefix("rejected: ")): value.value
-            for batch, event in materialisations(instance, "hop_chains", two_runs.first.run_id).items()
+            for batch, event in materialisations(instance, "hop_chains", two_runs.first.run_ids[0]).items()
             for name, value in event.metadata.items()
             if name.startswith("rejected: ")
         }
@@ -67,7 +70,7 @@ def test_rejections_are_told_by_rule(two_runs: TwoRuns) -> None:
 def test_masks_and_chains_are_shown(two_runs: TwoRuns) -> None:
     """The outlines come as a picture; a chain with its picture, question, hops with results, and answer."""
     with open_instance(two_runs.settings) as instance:
-        texts = markdown(instance, two_runs.first.run_id)
+        texts = markdown(instance, two_runs.first.run_ids[0])
     for batch in two_runs.batches:
         assert "(data:image/jpeg;base64," in texts[f"instance_masks {batch} mask outlines"]
         chain = texts[f"hop_chains {batch} chain 1"]
@@ -77,12 +80,14 @@ def test_masks_and_chains_are_shown(two_runs: TwoRuns) -> None:
 
 
 def test_the_manifest_is_published(two_runs: TwoRuns) -> None:
-    """The page of the shards names the folder and the manifest."""
+    """Its page names the folder and the file; it is made once, over all batches."""
     folder = two_runs.settings.shard_folder
     with open_instance(two_runs.settings) as instance:
-        for event in materialisations(instance, "training_shards", two_runs.first.run_id).values():
-            assert event.metadata["shard folder"].value == folder
-            assert event.metadata["manifest"].value == f"{folder}/manifest.json"
+        (record,) = instance.fetch_materializations(dg.AssetKey("manifest"), limit=10).records[-1:]
+    event = record.asset_materialization
+    assert event and record.run_id == two_runs.first.run_ids[1] and event.partition is None
+    assert event.metadata["shard folder"].value == folder
+    assert event.metadata["manifest"].value == f"{folder}/manifest.json"
 
 
 def test_a_second_run_does_nothing_and_says_so(two_runs: TwoRuns) -> None:
@@ -94,9 +99,9 @@ def test_a_second_run_does_nothing_and_says_so(two_runs: TwoRuns) -> None:
     assert after.equals(before)
     with open_instance(two_runs.settings) as instance:
         for stage in STAGES:
-            for event in materialisations(instance, stage, again.run_id).values():
+            for event in materialisations(instance, stage, again.run_ids[0]).values():
                 assert "nothing was pending" in str(event.metadata["this run"].value)
-        seen = evaluations(instance, again.run_id)
+        seen = evaluations(instance, again.run_ids[0])
     assert {evaluation.description for evaluation in seen.values()} == {
         "These rows passed before and have not changed since."
     }
@@ -115,13 +120,13 @@ def test_batches_apart_are_run_apart(three_batches: Home) -> None:
     last = batches(lake)[-1]
     with open_instance(settings) as instance:
         sync_partitions(instance, batches(lake))
-    assert launch(settings, []).run_ids == []
     launched = launch(settings, [last, names[0]])
     assert launched.success, launched.failures
-    assert len(launched.run_ids) == 2
+    *stretches, _published = launched.run_ids
+    assert len(stretches) == 2
     assert {report.batch for report in launched.reports} == {names[0], last}
     with open_instance(settings) as instance:
-        done = [set(materialisations(instance, "raw_images", run_id)) for run_id in launched.run_ids]
-        told = materialisations(instance, "raw_images", launched.run_id)[last].metadata
+        done = [set(materialisations(instance, "raw_images", run_id)) for run_id in stretches]
+        told = materialisations(instance, "raw_images", stretches[-1])[last].metadata
     assert done == [{names[0]}, {last}]
     assert told["outcome: quarantined"].value == told["quarantined: changed since it landed"].value == 1

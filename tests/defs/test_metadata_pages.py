@@ -46,7 +46,7 @@ def test_hostile_names_are_text_on_every_page(tmp_path: Path, scenes: Path) -> N
     launched = launch(settings, batches(settings.line().lake))
     assert launched.success, launched.failures
     with open_instance(settings) as instance:
-        texts = markdown(instance, launched.run_id)
+        texts = markdown(instance, launched.run_ids[0])
     assert {name.split()[0] for name in texts} >= {"raw_images", "categories", "instance_masks"}
     assert sum("onerror" in text for text in texts.values()) >= 3
     reader = MarkdownIt("gfm-like", {"html": True, "linkify": False})

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from hopchain_assets.export.manifest import remove_unlisted, write_manifest, write_reward
+from hopchain_assets.export.manifest import remove_unlisted, unlisted_batches, write_manifest, write_reward
 from hopchain_assets.export.shards import INSTRUCTION, Example, Split, row, split_of, write_batch
 
 VERSIONS = {"training_shards": "1", "hop_chains": "3"}
@@ -376,7 +376,7 @@ def test_empty_manifest(folder: str) -> None:
     """A folder without shards gets a manifest that says so."""
     write_manifest(folder, [], VERSIONS, 0)
     assert listed(folder) == []
-    assert remove_unlisted(folder) == []
+    assert unlisted_batches(folder) == set()
 
 
 def test_manifest_lists_only_what_is_there(folder: str) -> None:
@@ -407,7 +407,7 @@ def test_unreadable_manifest(content: bytes, tmp_path: Path) -> None:
     [shard] = write_batch(str(tmp_path), "b", [example(1)])
     (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(ValueError, match="write it again"):
-        remove_unlisted(str(tmp_path))
+        unlisted_batches(str(tmp_path))
     assert (tmp_path / shard.path).exists()
 
 
@@ -427,19 +427,28 @@ def test_remove_unlisted(folder: str) -> None:
     for path in [*foreign, part]:
         put(folder, path, b"mine")
     with pytest.raises(FileNotFoundError, match=r"no manifest\.json"):
-        remove_unlisted(folder)
+        unlisted_batches(folder)
     write_manifest(folder, new, VERSIONS, 1)
-    assert remove_unlisted(folder, {"b1"}) == sorted([part, *(shard.path for shard in old)])
+    assert unlisted_batches(folder) == {"b1", "b2"}
+    assert remove_unlisted(folder, "b1", [new[0].path]) == sorted([part, *(shard.path for shard in old)])
     assert other[0].path in files(folder)
-    assert remove_unlisted(folder) == [other[0].path]
+    assert unlisted_batches(folder) == {"b2"}
+    assert remove_unlisted(folder, "b2", []) == [other[0].path]
     assert sorted(files(folder)) == sorted([*foreign, new[0].path, "manifest.json"])
     assert_valid(folder)
+
+
+def clean(folder: str) -> None:
+    """As the line does it: the manifest lists what is to be kept."""
+    keep = [shard["path"] for shard in listed(folder)]
+    for batch in unlisted_batches(folder):
+        remove_unlisted(folder, batch, keep)
 
 
 STEPS: list[Callable[[str, Sequence[Example]], object]] = [
     lambda folder, examples: write_batch(folder, "b1", examples),
     lambda folder, examples: write_manifest(folder, write_batch(folder, "b1", examples), VERSIONS, 2),
-    lambda folder, _: remove_unlisted(folder),
+    lambda folder, _: clean(folder),
 ]
 
 

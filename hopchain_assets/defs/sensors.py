@@ -1,0 +1,199 @@
+"""What starts runs by itself: pictures that land, work that is pending, and alerts when a check fails.
+
+Dagster's own `AutomationCondition.eager()` would see neither a changed setting nor a late word of people, since it
+knows assets and not rows, and it holds an unpartitioned asset back as long as any partition upstream is missing. So
+the sensor `pending` asks the ledger, `stage_done`, which `hopchain run` asks too.
+"""
+
+# Dagster reads the annotation of `context` as it stands: postponed annotations would be texts to it.
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from hopchain_assets.defs.alerts import alert, batches_of, failed_checks
+from hopchain_assets.defs.attempts import PENDING_TAG, attempts, decide, recent_runs
+from hopchain_assets.defs.jobs import line_job
+from hopchain_assets.defs.partitions import IMAGE_BATCH, PARTITIONS, over, ranges, sync_partitions
+from hopchain_assets.defs.resource import LineResource
+from hopchain_assets.domain.records import digest
+from hopchain_assets.stages.landing import Swept, sweep
+from hopchain_assets.stages.line import Line, Owed, pending_hash
+from hopchain_assets.warehouse.landing import batches
+from hopchain_assets.warehouse.parking import park, parked_now, retried_at, try_anew
+
+SECONDS = 5
+MOST_AT_ONCE = 8
+CHECKS_OWED = "checks"
+# our sensor tries again itself, and counts
+NO_RETRY = {"dagster/max_retries": "0"}
+RUNNING = dg.DefaultSensorStatus.RUNNING
+
+
+@dg.sensor(
+    name="landing",
+    job=line_job,
+    minimum_interval_seconds=SECONDS,
+    default_status=RUNNING,
+    description="Seals new pictures of the landing folders into batches, and takes them in.",
+)
+def landing_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[LineResource]) -> dg.SensorResult:
+    """One look at the landing folders."""
+    swept = sweep(line.line.lake, line.settings.landing(), _now())
+    if not swept.new:
+        return dg.SensorResult(skip_reason=_told(swept))
+    requests = [
+        dg.RunRequest(
+            run_key=f"landed {batch}", partition_key=batch, asset_selection=[dg.AssetKey("raw_images")], tags=NO_RETRY
+        )
+        for batch in swept.new
+    ]
+    new = IMAGE_BATCH.build_add_request(list(swept.new))
+    return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=[new])
+
+
+@dg.sensor(
+    name="pending",
+    job=line_job,
+    minimum_interval_seconds=SECONDS,
+    default_status=RUNNING,
+    description="Runs the line over batches with something pending; after three failed runs a batch is parked.",
+)
+def pending_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[LineResource]) -> dg.SensorResult:
+    """One look at the ledger. The cursor holds the batches whose last run has not ended well yet.
+
+    Always the whole line is requested: what is done costs nothing, and a blocking check that failed is met again.
+    """
+    instance, lake = context.instance, line.line.lake
+    sync_partitions(instance, batches(lake))
+    due = _due(line.line, json.loads(context.cursor or "{}"))
+    parked = parked_now(lake)
+    try_anew(lake, [name for name, entry in parked.items() if due.get(name) != entry.pending_hash])
+    retried = retried_at(lake)
+    at_work, runs = _at_work(instance), recent_runs(instance)
+    newest = max((of[0] for of in runs.values()), key=lambda record: record.storage_id, default=None)
+    last = newest.dagster_run.run_id if newest else ""
+    fresh: dict[str, str] = {}
+    again: list[dg.RunRequest] = []
+    for batch, what in list(due.items()):
+        held = parked.get(batch)
+        if batch in at_work or (held and held.pending_hash == what):
+            continue
+        if len(at_work) + len(fresh) + len(again) >= MOST_AT_ONCE:
+            break
+        tried = attempts(instance, runs.get(batch, ()), retried.get(batch))
+        if what == CHECKS_OWED and tried and tried[0].how == "done":
+            del due[batch]
+            continue
+        verdict = decide(tried, what)
+        if not verdict.again:
+            park(lake, batch, what, verdict.attempts, verdict.error, verdict.run_id)
+            text = f"parked after {verdict.attempts} runs: {verdict.error}. Mend that, then `hopchain retry`"
+            alert(line.settings, context.log, "parked", [batch], text, verdict.run_id)
+        elif tried and (verdict.attempts or tried[0].how != "done"):
+            again.append(_request(batch, what, last, verdict.attempts + 1))
+        else:
+            fresh[batch] = what
+    requests = [*again, *_together(instance, fresh, runs, last)]
+    skip = None if requests else dg.SkipReason(f"{len(at_work)} batches at work, {len(parked)} parked, {len(due)} due")
+    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(due))
+
+
+@dg.run_failure_sensor(
+    name="failed_checks",
+    monitored_jobs=[line_job],
+    minimum_interval_seconds=SECONDS,
+    default_status=RUNNING,
+    description="Tells when a blocking check ended a run: by webhook where one is set, and in the log.",
+)
+def failed_checks_sensor(context: dg.RunFailureSensorContext, line: dg.ResourceParam[LineResource]) -> None:
+    """One alert for each run."""
+    run = context.dagster_run
+    told = failed_checks(context.instance, run.run_id)
+    if told:
+        some = [batch for batch, _ in told if batch]
+        names = some or batches_of(run, context.instance.get_dynamic_partitions(PARTITIONS))
+        text = "; ".join(dict.fromkeys(text for _, text in told))
+        alert(line.settings, context.log, "failed check", list(dict.fromkeys(names)), text, run.run_id)
+
+
+SENSORS = [landing_sensor, pending_sensor, failed_checks_sensor]
+
+
+def _request(batch: str, what: str, last: str, attempt: int = 1) -> dg.RunRequest:
+    """A run over one batch. `last` is the newest run of all.
+
+    It is in the key because the same may be pending again later, as when a setting is changed back, and Dagster
+    drops, for ever and without a word, what was requested under the same key before.
+    """
+    tags = {PENDING_TAG: what, "hopchain/attempt": str(attempt), **NO_RETRY}
+    return dg.RunRequest(run_key=f"{batch} {what} {last}", partition_key=batch, tags=tags)
+
+
+def _together(
+    instance: dg.DagsterInstance, fresh: Mapping[str, str], runs: Mapping[str, Sequence[dg.RunRecord]], last: str
+) -> list[dg.RunRequest]:
+    """Requests for batches that were not tried before: neighbours share a run, which takes seconds to start.
+
+    When a shared run over just these left them as they were, each gets a run of its own.
+    """
+    requests: list[dg.RunRequest] = []
+    known = instance.get_dynamic_partitions(PARTITIONS)
+    for start, end in ranges(known, fresh):
+        shared = known[known.index(start) : known.index(end) + 1]
+        what = digest(*(f"{batch} {fresh[batch]}" for batch in shared))
+        before = [record.dagster_run.tags.get(PENDING_TAG) for record in runs.get(start, ())[:1]]
+        if len(shared) == 1 or what in before:
+            requests += [_request(batch, fresh[batch], last) for batch in shared]
+        else:
+            tags = {PENDING_TAG: what, **over(start, end), **NO_RETRY}
+            requests.append(dg.RunRequest(run_key=f"{what} {last}", tags=tags))
+    return requests
+
+
+def _due(line: Line, before: dict[str, str]) -> dict[str, str]:
+    """A hash of what each batch owes, by batch. One with nothing pending still owes the checks of its last run."""
+    versions = {name: stage.version for name, stage in line.stages().items()}
+    by_batch: dict[str, list[Owed]] = {}
+    for owed in line.backlog():
+        by_batch.setdefault(owed.batch, []).append(owed)
+    due: dict[str, str] = {}
+    for batch, rows in by_batch.items():
+        if any(row.pending for row in rows):
+            due[batch] = pending_hash(rows, versions)
+        elif batch in before:
+            due[batch] = CHECKS_OWED
+    return due
+
+
+def _at_work(instance: dg.DagsterInstance) -> set[str]:
+    """Batches that a run is over, or waits to be: of whatever origin."""
+    known = instance.get_dynamic_partitions(PARTITIONS)
+    unfinished = dg.RunsFilter(job_name=line_job.name, statuses=UNFINISHED)
+    return {batch for run in instance.get_runs(unfinished) for batch in batches_of(run, known)}
+
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def _told(swept: Swept) -> str:
+    parts = [f"{swept.waiting} pictures wait for their batch" if swept.waiting else "nothing new"]
+    if swept.seals_at:
+        parts.append(f"it is sealed at {swept.seals_at:%H:%M:%S} UTC")
+    if swept.unstable:
+        parts.append(f"{swept.unstable} files are still being written")
+    if swept.refused:
+        uri, reason = swept.refused[0]
+        parts.append(f"{len(swept.refused)} files refused, the first, {uri}: {reason}")
+    return "; ".join(parts)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
