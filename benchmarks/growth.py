@@ -1,7 +1,7 @@
 """Growth: many pictures through all stages, then 1% more, and what a change of settings does to old rows.
 
-The facts are made and the picture files tiny, so that the line itself is measured. Each size runs in a process of its own,
-whose peak of memory is told (that of its workers, too).
+The facts are made and the picture files tiny, so that the line itself is measured. Each size runs in a process of its
+own, whose peak of memory is told (that of its workers, too). Run: `.venv/bin/python -m benchmarks.growth`.
 """
 
 from __future__ import annotations
