@@ -84,11 +84,12 @@ class Settings:
 
     def landing(self) -> LandingSettings:
         """What the sweep of the landing folders goes by; the default folder is ours, and is made."""
+        own = str(self.home / "landing")
         return LandingSettings(
             folders=self.landing_folders,
             batch_size=self.batch_size,
             quiet_seconds=self.quiet_seconds,
-            own=str(self.home / "landing"),
+            own=own if own in self.landing_folders else "",
         )
 
     @property

@@ -27,7 +27,8 @@ def ui(port: int) -> None:
     if not _free(port):
         raise Refusal(f"port {port} of {LOOPBACK} is in use: choose another one with --port")
     settings.line().lake.migrate()
-    (settings.home / "landing").mkdir(parents=True, exist_ok=True)
+    if settings.landing().own:
+        Path(settings.landing().own).mkdir(parents=True, exist_ok=True)
     _prepare(settings)
     program = Path(sys.executable).parent / "dagster"
     call = [str(program), "dev", "-w", str(project / WORKSPACE), "-h", LOOPBACK, "-p", str(port)]

@@ -74,12 +74,21 @@ class _Entry:
 
 
 def read_coco(
-    images: Path, annotations: Path, exhaustive: bool, progress: Callable[[int, int], None] | None = None
+    images: Path,
+    annotations: Path,
+    exhaustive: bool,
+    progress: Callable[[int, int], None] | None = None,
+    hashes: Mapping[str, str | None] | None = None,
 ) -> Imported:
     """Reads a COCO file and hashes its pictures.
 
-    `exhaustive` is the user's own statement that all instances are marked; a file that carries
-    `info.exhaustive` (rendered scenes do) makes it itself. `progress` is told pictures done and in all.
+    Args:
+        images: the folder that the file names are relative to.
+        annotations: the COCO file.
+        exhaustive: the user's own statement that all instances are marked; a file that carries
+            `info.exhaustive` (rendered scenes do) makes it itself.
+        progress: is told pictures done and in all.
+        hashes: sha256 by address of pictures that need no reading; None for one that may still be written to.
 
     Raises:
         SourceError: when the file is not COCO or the folder is not there.
@@ -99,7 +108,7 @@ def read_coco(
     known: set[_Entry] = set()
     for number, (row, entry) in enumerate(zip(file.pictures, entries, strict=True), start=1):
         try:
-            members.append(_member(file, row, entry, known, clashes, audited))
+            members.append(_member(file, row, entry, known, clashes, audited, hashes or {}))
         except SourceError as error:
             left_out.append((_label(row, number), str(error)))
         if progress:
@@ -224,6 +233,7 @@ def _member(
     known: set[_Entry],
     clashes: Mapping[_Entry, str],
     audited: str,
+    hashes: Mapping[str, str | None],
 ) -> Member:
     if isinstance(entry, SourceError):
         raise entry
@@ -237,7 +247,11 @@ def _member(
         raise SourceError(f"it has {len(rows)} annotations, more than {MOST_MARKS}: leave out what is not needed")
     marks, categories = marks_of(rows, file.names)
     text = json.dumps(_payload(file, row, entry, marks), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return Member(entry.path.as_uri(), _content(entry.path), text, audited, categories)
+    address = entry.path.as_uri()
+    content = hashes[address] if address in hashes else _content(entry.path)
+    if content is None:
+        raise SourceError("it is still being written, or cannot be read yet")
+    return Member(address, content, text, audited, categories)
 
 
 def _content(path: Path) -> str:

@@ -38,13 +38,14 @@ def read_beside(
     annotations: Collection[str],
     fresh: Collection[str],
     wanted: Collection[str],
-    present: Collection[str],
+    present: Mapping[str, str | None],
     progress: Progress | None = None,
 ) -> Said:
     """Reads the COCO files that are new, and those that may speak for pictures that are wanted.
 
     All arguments are addresses: of the COCO files, of those that are new or changed, of pictures whose annotations are
-    wanted, of all files in the folders. A file that cannot be read is told of in the remarks and stops no other.
+    wanted, of all files in the folders, with the sha256 of those whose bytes are known. A COCO file that cannot be read
+    is told of in the remarks and stops no other.
     """
     said = Said()
     if not annotations or not (fresh or wanted):
@@ -60,11 +61,13 @@ def read_beside(
     return said
 
 
-def _read(uri: str, present: Collection[str], folders: Collection[str], said: Said, progress: Progress | None) -> None:
+def _read(
+    uri: str, present: Mapping[str, str | None], folders: Collection[str], said: Said, progress: Progress | None
+) -> None:
     path = local_path(uri)
     try:
         images = _images(uri, path, present, folders)
-        imported = read_coco(images, path, exhaustive=False, progress=progress)
+        imported = read_coco(images, path, exhaustive=False, progress=progress, hashes=present)
     except SourceError as error:
         said.remarks[uri] = (NO_COCO, f"{_plain(str(error))}; mend it or remove it")
         return

@@ -239,7 +239,8 @@ def _annotations(
     fresh = {uri for uri in annotations if uri in look.hashed or (again and uri in look.aside)}
     copies = {uri for uri in look.hashed if look.rows[uri].content_sha256 in look.landed}
     wanted = {one.uri for one in sealed.values()} | copies
-    said = read_beside(annotations, fresh, wanted, files.keys(), progress)
+    present = {uri: look.rows[uri].content_sha256 if uri in look.rows else None for uri in files}
+    said = read_beside(annotations, fresh, wanted, present, progress)
     for uri, remark in said.remarks.items():
         look.tried.add(uri)
         look.aside.pop(uri, None)

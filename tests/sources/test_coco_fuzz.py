@@ -256,7 +256,7 @@ def test_the_long_way_and_the_short_way_measure_the_same_gap(seed: int, height: 
     ink = random.random((2, height, width)) < 0.2
     ink[:, 0, 0] = True
     one, other = (np.argwhere(crop)[:, ::-1].astype(np.float32) + 0.5 for crop in ink)
-    other = other + np.float32([apart, 0])
+    other = other + np.asarray([apart, 0], np.float32)
     with pytest.MonkeyPatch.context() as patch:
         short = masks._closest(one, other)
         patch.setattr(masks, "PAIRS_AT_ONCE", 0)
