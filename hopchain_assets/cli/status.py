@@ -12,7 +12,7 @@ from rich.table import Table
 from hopchain_assets.cli.failures import kept
 from hopchain_assets.cli.screen import count, load_settings, out, plain, plural, say, show, table
 from hopchain_assets.stages.entries import file_name
-from hopchain_assets.stages.overview import StageCount, failed_inputs, figures, quarantined, stage_counts
+from hopchain_assets.stages.overview import StageCount, failed_inputs, figures, landing, quarantined, stage_counts
 from hopchain_assets.warehouse.parking import parked_now
 
 
@@ -24,11 +24,12 @@ def status(form: str) -> None:
     line = settings.line()
     stages, sizes, aside = stage_counts(line), figures(line.lake), quarantined(line.lake)
     failures = kept(settings.home).failures
-    parked, failed = parked_now(line.lake), failed_inputs(line.lake)
+    parked, failed, landed = parked_now(line.lake), failed_inputs(line.lake), landing(line.lake)
     if form == "json":
         told = {
             "stages": [asdict(stage) for stage in stages],
             "figures": asdict(sizes),
+            "landing": landed,
             "quarantined": [dict(zip(("source_uri", "reason", "detail"), row, strict=True)) for row in aside],
             "failed": [dict(zip(("stage", "batch", "input", "error"), row, strict=True)) for row in failed],
             "parked": [asdict(entry) | {"at": f"{entry.at:%Y-%m-%d %H:%M:%S}"} for entry in parked.values()],
@@ -38,6 +39,11 @@ def status(form: str) -> None:
         return
     console = out()
     say(console, f"{plural(sizes.landed, 'picture')} in {plural(sizes.batches, 'batch', 'batches')}")
+    if landed:
+        wait = "waits" if landed == 1 else "wait"
+        say(
+            console, f"{plural(landed, 'picture')} in the landing folders {wait} for a full batch; see `hopchain land`."
+        )
     show(console, _stages(stages))
     say(console, _next(stages, sizes.landed))
     if sizes.waiting:

@@ -77,7 +77,7 @@ def _mark(row: Row, names: Names, again: bool) -> tuple[dict[str, Any], str]:
     except SourceError as error:
         reason = str(error)
     mark = {
-        "category": category or f"category {id_of(row.get('category_id'))}"[:LONGEST_SHOWN],
+        "category": category or cleaned(f"category {id_of(row.get('category_id'))}"[:LONGEST_SHOWN]),
         # a crowd's region is not drawn, so nobody would read its reason
         "crowd": crowd and not reason,
         "segmentation": refused(reason) if reason else segmentation,

@@ -78,6 +78,11 @@ def figures(lake: Lake) -> Figures:
     )
 
 
+def landing(lake: Lake) -> int:
+    """Pictures of the landing folders that wait for their batch, as the last look found them."""
+    return lake.query(_LANDING).item()
+
+
 def failed_inputs(lake: Lake, most: int = 20) -> list[tuple[str, str, str, str]]:
     """(stage, batch, input, error) of inputs at which a stage failed, the latest first."""
     return lake.query(_FAILED, [most]).rows()
@@ -89,6 +94,10 @@ def quarantined(lake: Lake, most: int = 20) -> list[tuple[str, str, str]]:
 
 
 _OUTCOMES = "SELECT outcome, count(*) FROM stage_done WHERE stage = ? AND stage_version = ? GROUP BY 1"
+_LANDING = """
+    SELECT count(DISTINCT content_sha256) FROM landing_files
+    WHERE NOT ends_with(lower(uri), '.json') AND content_sha256 NOT IN (SELECT content_sha256 FROM batch_members)
+"""
 _FAILED = """
     SELECT stage, batch, input_id, detail FROM stage_done WHERE outcome = 'failed'
     ORDER BY "at" DESC, stage, input_id LIMIT ?

@@ -202,6 +202,9 @@ ANNOTATIONS: Mapping[str, tuple[dict[str, Any], str]] = {
     "no category": ({"category_id": None}, "its category_id is None"),
     "a list for a category": ({"category_id": [1]}, "its category_id is a list"),
     "true for a category": ({"category_id": True}, "its category_id is True"),
+    "a category that cannot be printed": ({"category_id": "\x1f"}, "its category_id is '\\x1f'"),
+    "half a letter for a category": ({"category_id": "\ud800"}, "its category_id is '\\ud800'"),
+    "a category of a million letters": ({"category_id": "x" * 10**6}, "its category_id is 'xxx"),
     "a crowd in words": ({"iscrowd": "0"}, "its iscrowd is '0'"),
     "a crowd of two": ({"iscrowd": 2}, "its iscrowd is 2"),
     "no segmentation": ({"segmentation": None}, "no segmentation"),
@@ -257,8 +260,8 @@ def test_a_bad_annotation_is_one_row_with_its_reason(folder: Path, changes: dict
     """The annotation beside it becomes an instance, and the reason is a short sentence for people."""
     other = mark(8, segmentation=[[n + 15 for n in SQUARE]])
     instances, bad = measured(read(folder, document(annotations=[mark(7, **changes), other])))
-    ((name, _, told),) = bad
-    assert instances == ["cup"] and name == "7"
+    ((name, category, told),) = bad
+    assert instances == ["cup"] and name == "7" and category.isprintable() and len(category) < 100
     assert reason in told and told.isprintable() and len(told) < 200
 
 

@@ -54,7 +54,7 @@ def test_two_runs_at_once_do_each_input_once(
         assert process.exitcode == 0
     counted = line.lake.query("SELECT stage, sum(n_inputs)::INT, count(*) FROM stage_runs GROUP BY stage").rows()
     pictures, shards = (6, len(names)), (len(names), len(names))
-    wanted = {stage: pictures for stage in STAGES} | {"training_shards": shards}
+    wanted = dict.fromkeys(STAGES, pictures) | {"training_shards": shards}
     assert {stage: tuple(numbers) for stage, *numbers in counted} == wanted
     assert not any(owed.pending for owed in line.backlog())
     assert not list((tmp_path / "locks" / "work").glob("*"))

@@ -107,7 +107,7 @@ def test_writers_go_on_meanwhile(lake: Lake, tmp_path: Path) -> None:
     writer = context.Process(target=_write, args=(lake,), daemon=True)
     writer.start()
     times = 0
-    while writer.is_alive() and times < 4:
+    while writer.is_alive() and times < 3:
         maintain(lake, WEEK)
         times += 1
     writer.join(60)
