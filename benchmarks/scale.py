@@ -1,7 +1,7 @@
 """A large warehouse: SQL models, the README's queries, and finding out what is pending.
 
-One batch of 64 pictures with 20 instances each goes through the real line; its rows are then repeated under new names
-until there are a million instances and two hundred thousand chains. Files are as the nightly upkeep leaves them: merged.
+One batch of 64 pictures with 20 instances each goes through the real line; its rows are then repeated under other
+names until there are a million instances and two hundred thousand chains. Files are as upkeep leaves them: merged.
 Run: `.venv/bin/python -m benchmarks.scale`.
 """
 

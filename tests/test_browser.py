@@ -77,7 +77,12 @@ def test_dropped_pictures_become_green_assets_without_a_click(
     for stage in reversed(STAGES):
         _until(page, f"{address}/assets/{stage}?view=partitions", EVERY_PARTITION_IS_GREEN, dropped)
     assert len(batches(settings.line().lake)) == 1
-    _until(page, f"{address}/assets/verified_set?view=checks", ("answer_is_unique_number", "Evaluation result\nPassed"), dropped)
+    _until(
+        page,
+        f"{address}/assets/verified_set?view=checks",
+        ("answer_is_unique_number", "Evaluation result\nPassed"),
+        dropped,
+    )
     text = page.inner_text("body")
     assert "Failed" not in text
 

@@ -19,8 +19,10 @@ from hopchain_assets.stages.spread import Failed, spread
 from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
 
-CODE = 1
+CODE = 2
 SMALLEST_PIXELS = 16
+# the masks of a picture are compared in memory, a byte for each pixel of their boxes
+MOST_BOX_PIXELS = 1_000_000_000
 Rows = list[dict[str, Any]]
 
 
@@ -68,6 +70,7 @@ def _measure(item: tuple[str, Mapping[str, Any], int, int]) -> tuple[Rows, Rows,
     """Rows of instances, pairs and bad annotations of one picture: its id, what is said of it, width, height."""
     image_id, said, width, height = item
     shapes: dict[str, Shape] = {}
+    covered = 0
     instances: Rows = []
     bad: Rows = []
     for mark in said.get("marks", []):
@@ -81,6 +84,10 @@ def _measure(item: tuple[str, Mapping[str, Any], int, int]) -> tuple[Rows, Rows,
             name = digest(image_id, mark["category"], counts)
             if name in shapes:
                 raise SourceError("it marks the same pixels as another one of its category")
+            x0, y0, x1, y1 = shape.box
+            covered += int((x1 - x0) * (y1 - y0))
+            if covered > MOST_BOX_PIXELS:
+                raise SourceError("with those before it is too much to compare: scale the picture down")
         except (SourceError, MaskError) as error:
             row = {"image_id": image_id, "annotation_id": mark["id"], "category": mark["category"]}
             bad.append(row | {"reason": str(error)})

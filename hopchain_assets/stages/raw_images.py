@@ -73,10 +73,13 @@ class RawImages:
 
         Raises:
             OSError: when the store cannot take a picture, as when the disk is full.
+            ValueError: when its address is of no kind that is installed.
         """
         rows = self.lake.query(
             "SELECT content_sha256, source_uri, annotations FROM batch_members WHERE batch = ?", [batch]
         )
+        # a store that cannot be reached is no picture's fault: it fails here, before any is blamed
+        self.pictures.has("0" * 64)
         found = {row["content_sha256"]: row for row in rows.iter_rows(named=True)}
         wanted = [found[name] for name in inputs if name in found]
         with warnings.catch_warnings():

@@ -14,7 +14,7 @@ import dagster as dg
 import pytest
 from dagster._core.launcher.base import WorkerStatus
 from looking import Home
-from ticking import Desk, covered, desk
+from ticking import Desk, covered, desk, never_began
 
 from hopchain_assets.defs import alive
 from hopchain_assets.defs.alive import GONE, WatchedRunLauncher, bury, is_alive, working
@@ -79,7 +79,7 @@ def empty(tmp_path: Path) -> Home:
 
 def begun(at: Desk) -> dg.DagsterRun:
     """A run that has started, long enough ago to have shown itself."""
-    run = at.instance.create_run_for_job(at.definitions.resolve_job_def("line"))
+    run = never_began(at, dg.RunRequest())
     at.instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", "line"), run.run_id)
     return run
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 from looking import Home
-from ticking import QUIET, Desk, desk
+from ticking import QUIET, Desk, desk, never_began
 
 from hopchain_assets.settings import Settings
 
@@ -56,7 +56,7 @@ def test_a_change_is_published_once_and_when_it_is_quiet(three_batches: Home) ->
         put_back(at, timedelta(minutes=1))
         assert look(at) == ""
 
-        waiting = at.instance.create_run_for_job(at.definitions.resolve_job_def("publish"))
+        waiting = never_began(at, dg.RunRequest(), "publish")
         assert look(at) == "It is being published, or waits for its turn."
         at.instance.report_run_canceled(waiting)
         assert look(at) == ""
