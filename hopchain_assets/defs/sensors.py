@@ -61,13 +61,17 @@ def landing_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[L
     description="Runs the line over batches with something pending; after three failed runs a batch is parked.",
 )
 def pending_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[LineResource]) -> dg.SensorResult:
-    """One look at the ledger. The cursor holds the batches whose last run has not ended well yet.
+    """One look at the ledger. The cursor holds what was due, and the state that it was of.
 
     Always the whole line is requested: what is done costs nothing, and a blocking check that failed is met again.
     """
     instance, lake = context.instance, line.line.lake
+    before = json.loads(context.cursor or '{"due": {}, "state": ""}')
+    state = _state(line.line)
+    if state == before["state"] and not before["due"]:
+        return dg.SensorResult(skip_reason="nothing is due, and nothing has changed", cursor=context.cursor)
     sync_partitions(instance, batches(lake))
-    due = _due(line.line, json.loads(context.cursor or "{}"))
+    due = _due(line.line, before["due"])
     parked = parked_now(lake)
     try_anew(lake, [name for name, entry in parked.items() if due.get(name) != entry.pending_hash])
     retried = retried_at(lake)
@@ -97,7 +101,7 @@ def pending_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[L
             fresh[batch] = what
     requests = [*again, *_together(instance, fresh, runs, last)]
     skip = None if requests else dg.SkipReason(f"{len(at_work)} batches at work, {len(parked)} parked, {len(due)} due")
-    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(due))
+    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps({"due": due, "state": state}))
 
 
 @dg.run_failure_sensor(
@@ -150,6 +154,11 @@ def _together(
             tags = {PENDING_TAG: what, **over(start, end), **NO_RETRY}
             requests.append(dg.RunRequest(run_key=f"{what} {last}", tags=tags))
     return requests
+
+
+def _state(line: Line) -> str:
+    """Changes with the warehouse, the code and the settings: working out what is due takes seconds in a large one."""
+    return f"{line.lake.snapshot()} {digest(*(stage.version for stage in line.stages().values()))}"
 
 
 def _due(line: Line, before: dict[str, str]) -> dict[str, str]:

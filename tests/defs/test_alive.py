@@ -95,9 +95,12 @@ def old_enough(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_run_is_alive_while_its_process_holds_its_file(
     empty: Home, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also seen from another process; killed, it is dead at once and buried once; others are left alone."""
+    """Also seen from another process. Killed, it is dead at once and buried once, and what waits for its slot goes on."""
     with desk(empty) as at:
         killed, at_work, new = begun(at), begun(at), begun(at)
+        storage = at.instance.event_log_storage
+        storage.set_concurrency_slots("writer", 1)
+        assert storage.claim_concurrency_slot("writer", killed.run_id, "hop_chains").is_claimed
         process = started(at.settings, HOLD, [killed.run_id])
         with working(at.instance, at_work.run_id):
             assert is_alive(at.instance, killed.run_id) and is_alive(at.instance, at_work.run_id)
@@ -106,39 +109,16 @@ def test_a_run_is_alive_while_its_process_holds_its_file(
             process.wait()
             assert not is_alive(at.instance, killed.run_id)
             assert is_alive(at.instance, new.run_id), "it has only just begun"
+            assert storage.get_concurrency_info("writer").active_slot_count == 1
             assert bury(at.instance) == [killed.run_id]
+            assert storage.get_concurrency_info("writer").active_slot_count == 0
             assert bury(at.instance) == []
             with old_enough(monkeypatch):
                 assert bury(at.instance) == [new.run_id]
         told = {run.run_id: run.status for run in at.instance.get_runs()}
         failed = dg.DagsterRunStatus.FAILURE
         assert told == {killed.run_id: failed, new.run_id: failed, at_work.run_id: dg.DagsterRunStatus.STARTED}
-        assert not list((at.settings.dagster_home / "alive").iterdir())
-
-
-def test_a_run_that_ends_leaves_no_file(empty: Home, started: Started) -> None:
-    """Files of runs do not pile up."""
-    with desk(empty) as at:
-        process = started(at.settings, HOLD, ["a-run"])
-        assert [file.name for file in (at.settings.dagster_home / "alive").iterdir()] == ["a-run"]
-        process.communicate("\n", timeout=60)
-        assert process.returncode == 0
-        assert not list((at.settings.dagster_home / "alive").iterdir())
-
-
-def test_the_slots_of_a_dead_run_are_free_again(empty: Home, started: Started) -> None:
-    """What waits for the pool would wait for ever."""
-    with desk(empty) as at:
-        run = begun(at)
-        storage = at.instance.event_log_storage
-        storage.set_concurrency_slots("writer", 1)
-        assert storage.claim_concurrency_slot("writer", run.run_id, "hop_chains").is_claimed
-        process = started(at.settings, HOLD, [run.run_id])
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert storage.get_concurrency_info("writer").active_slot_count == 1
-        bury(at.instance)
-        assert storage.get_concurrency_info("writer").active_slot_count == 0
+        assert not list((at.settings.dagster_home / "alive").iterdir()), "files of runs do not pile up"
 
 
 def test_the_shipped_launcher_tells_dagster(empty: Home, monkeypatch: pytest.MonkeyPatch) -> None:
