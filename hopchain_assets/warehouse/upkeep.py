@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import duckdb
 
-from hopchain_assets.warehouse.connect import NAME, is_postgres, quoted
+from hopchain_assets.warehouse.connect import NAME, quoted
 from hopchain_assets.warehouse.lake import Lake
 
 # a writer puts its files down before it commits them, and a reader may still be at an old state
@@ -45,10 +45,9 @@ def maintain(lake: Lake, keep: timedelta = timedelta(days=7)) -> Upkept:
     before = size(lake)
     age = f"now() - INTERVAL {int(max(keep, LEAST_AGE).total_seconds())} SECONDS"
     unused = f"now() - INTERVAL {int(LEAST_AGE.total_seconds())} SECONDS"
-    # Rows that are kept in the catalog itself stay there in SQLite: moved to files, they vanished for every reader
-    # with a transaction open (its ledger was empty, and all seemed pending).
-    if is_postgres(lake.catalog):
-        _call(lake, f"CALL ducklake_flush_inlined_data({quoted(NAME)})")
+    # Not ducklake_flush_inlined_data: the few rows that are kept in the catalog itself, moved to files, vanished for
+    # readers of a SQLite catalog with a transaction open (the ledger was empty, and all seemed pending), and on
+    # Postgres it fails beside writers.
     _call(lake, f"CALL ducklake_merge_adjacent_files({quoted(NAME)})")
     _call(lake, f"CALL ducklake_expire_snapshots({quoted(NAME)}, older_than => {age})")
     deleted = _call(lake, f"CALL ducklake_cleanup_old_files({quoted(NAME)}, older_than => {unused})")

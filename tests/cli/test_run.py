@@ -97,7 +97,7 @@ def test_status_agrees_with_itself_as_table_and_json(
     page = hopchain("status", home=home).out
     for stage in told["stages"]:
         (row,) = [line.split() for line in page.splitlines() if line.startswith(stage["stage"])]
-        assert row == [stage["stage"], str(stage["done"]), str(stage["nothing"]), "0"]
+        assert row == [stage["stage"], str(stage["done"]), str(stage["nothing"]), "0", "0"]
     assert "Nothing is pending" in page
 
 

@@ -95,7 +95,7 @@ def old_enough(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_run_is_alive_while_its_process_holds_its_file(
     empty: Home, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also seen from another process. Killed, it is dead at once and buried once, and what waits for its slot goes on."""
+    """Also seen from another process. Killed, it is dead at once, is buried once, and its slot is free again."""
     with desk(empty) as at:
         killed, at_work, new = begun(at), begun(at), begun(at)
         storage = at.instance.event_log_storage
