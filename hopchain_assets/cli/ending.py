@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import duckdb
 
 from hopchain_assets.cli.machine import machine_trouble
 
@@ -67,6 +68,8 @@ def _known(error: Exception) -> tuple[str, int] | None:
 
     if isinstance(error, SettingsError | SourceError | WarehouseError | ModelError):
         return one_sentence(error), EXIT_MISUSED
+    if isinstance(error, duckdb.CatalogException) and "Table with name" in str(error):
+        return "the warehouse is of an earlier release: `hopchain run` brings its tables up to date.", EXIT_MISUSED
     if sys.stdout is None:
         return "the output is closed, so nothing can be shown: give it a terminal, a file or /dev/null.", EXIT_FAILED
     trouble = machine_trouble(error)

@@ -7,7 +7,8 @@ import urllib.request
 from collections.abc import Mapping
 from http.client import HTTPException
 
-SECONDS = 10.0
+# eight batches may be parked in one tick of the sensor, which has a minute
+SECONDS = 5.0
 
 
 class Undelivered(RuntimeError):
@@ -18,7 +19,7 @@ def post(address: str, message: Mapping[str, object]) -> None:
     """Posts the message as JSON. `text` in it is what Slack, Mattermost and their like show.
 
     Raises:
-        Undelivered: when nobody answers within ten seconds, or the answer is an error.
+        Undelivered: when nobody answers within five seconds, or the answer is an error.
     """
     body = json.dumps(message).encode()
     request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method="POST")

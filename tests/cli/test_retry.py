@@ -140,3 +140,14 @@ def test_misuse_is_a_sentence(done_home: Path, hopchain: Hopchain, tmp_path: Pat
     assert unknown.code == 2 and "there is no batch 'b99999-zzzzzz'" in unknown.err
     nothing = hopchain("retry", home=tmp_path)
     assert nothing.code == 2 and "Traceback" not in nothing.err and len(nothing.err.strip().splitlines()) <= 2
+
+
+def test_a_warehouse_of_an_earlier_release_is_told(hopchain: Hopchain, tmp_path: Path) -> None:
+    """Without the newer tables there is one sentence that names the next step."""
+    home = tmp_path / "home"
+    lake = line_of(home).lake
+    lake.migrate()
+    lake.transact("test", "", lambda connection: connection.execute("DROP TABLE parked"))
+    ended = hopchain("status", home=home)
+    assert (ended.code, ended.out) == (2, "")
+    assert "earlier release: `hopchain run`" in ended.err
