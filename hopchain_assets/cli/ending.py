@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import duckdb
 
 from hopchain_assets.cli.machine import machine_trouble
 
@@ -61,6 +60,8 @@ def report_unexpected(error: Exception) -> int:
 
 def _known(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit code of an error that can be expected."""
+    from duckdb import CatalogException
+
     from hopchain_assets.settings import SettingsError
     from hopchain_assets.sources.coco import SourceError
     from hopchain_assets.warehouse.connect import WarehouseError
@@ -68,7 +69,7 @@ def _known(error: Exception) -> tuple[str, int] | None:
 
     if isinstance(error, SettingsError | SourceError | WarehouseError | ModelError):
         return one_sentence(error), EXIT_MISUSED
-    if isinstance(error, duckdb.CatalogException) and "Table with name" in str(error):
+    if isinstance(error, CatalogException) and "Table with name" in str(error):
         return "the warehouse is of an earlier release: `hopchain run` brings its tables up to date.", EXIT_MISUSED
     if sys.stdout is None:
         return "the output is closed, so nothing can be shown: give it a terminal, a file or /dev/null.", EXIT_FAILED
