@@ -20,7 +20,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a policy says of a certified chain: who verified it, or why it waits for people."""
+    """What a policy says of a certified chain: who verified it, or why it waits for people.
+
+    One that waits may have `models` in `verified_by`: they agreed, and nobody else has seen it.
+    """
 
     verified_by: str = ""
     answer_source: str = ""
@@ -44,18 +47,13 @@ class TextReader(Protocol):
         ...
 
 
-class Vlm(Protocol):
-    """A vision-language model that answers in JSON (paper: Qwen3-VL)."""
-
-    def ask(self, prompt: str, pictures: Sequence[bytes], schema: Mapping[str, object]) -> Mapping[str, object]:
-        """One reply that fits the JSON schema."""
-        ...
-
-
 class Policy(Protocol):
     """Decides which certified chains are true enough to train on."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Which policy it is, settings included: part of the version of the stage that asks it."""
+        ...
 
     def judge(self, chain: Chain, evidence: Evidence) -> Verdict:
         """Verified, or waiting with a reason."""
@@ -67,9 +65,11 @@ class Evidence:
     """What is known of a chain beside its certificate.
 
     `audited` holds somebody's word on each category of the picture that was audited, `ground_truth` whether the
-    instances were drawn by people or rendered, `executed` the answer of the SQL query, None where it has none.
+    instances were drawn by people or rendered, `executed` the answer of the SQL query, None where it has none,
+    `read_by_model` whether only a model read the words back.
     """
 
     audited: Mapping[str, bool]
     ground_truth: bool
     executed: float | None
+    read_by_model: bool = False
