@@ -22,16 +22,14 @@ from hopchain_assets.cli.screen import (
     plural,
     readable,
     say,
-    show,
-    table,
 )
+from hopchain_assets.cli.telling import show_left_out
 from hopchain_assets.export.drawing import open_picture, outline_instances
 from hopchain_assets.settings import Settings
 from hopchain_assets.stages.auditing import Question, answers_from, answers_to_keep, facts_of, open_questions
 from hopchain_assets.stages.line import Line
 from hopchain_assets.warehouse.landing import Audit, record_audits
 
-SHOWN_LEFT_OUT = 10
 ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
 NOTHING_LEFT = (
     "Nothing is left to audit: of what you named, nothing is marked in a picture, or somebody has looked at it already."
@@ -93,13 +91,7 @@ def _import(line: Line, source: Path, who: str) -> None:
     console = out()
     known = len(answers.audits) - new
     say(console, f"Answers: {count(new)} new, {count(known)} known before, {count(len(answers.left_out))} left out.")
-    if answers.left_out:
-        rows = table("left out", "reason")
-        for name, reason in answers.left_out[:SHOWN_LEFT_OUT]:
-            rows.add_row(plain(name), plain(reason))
-        show(console, rows)
-        if len(answers.left_out) > SHOWN_LEFT_OUT:
-            say(console, f"and {count(len(answers.left_out) - SHOWN_LEFT_OUT)} more")
+    show_left_out(console, answers.left_out)
     if new:
         say(notes(), f"Next: {command('run')}")
 

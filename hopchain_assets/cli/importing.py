@@ -17,12 +17,10 @@ from hopchain_assets.cli.screen import (
     load_settings,
     notes,
     out,
-    plain,
     plural,
     say,
-    show,
-    table,
 )
+from hopchain_assets.cli.telling import say_batches, show_left_out
 from hopchain_assets.settings import Settings
 from hopchain_assets.sources.hf_dataset import count_dataset, read_dataset
 from hopchain_assets.sources.incoming import LeftOut, Picture, UnusableSource
@@ -34,7 +32,6 @@ from hopchain_assets.warehouse.known import known_addresses
 
 # so many pictures at once are sealed into batches: a killed import loses fewer, and a warehouse is not asked for each
 SEALED_AT_ONCE = 256
-SHOWN_BATCHES = 3
 
 Rows = Iterator[Picture | LeftOut]
 
@@ -122,17 +119,8 @@ def _report(taken: Taken, passed_over: int) -> None:
     say(console, f"Pictures: {', '.join(parts)}.")
     if passed_over:
         say(console, f"Passed over: {plural(passed_over, 'file')} of other kinds.")
-    if taken.batches:
-        more = len(taken.batches) - SHOWN_BATCHES
-        names = ", ".join(taken.batches[:SHOWN_BATCHES]) + (f" and {more} more" if more > 0 else "")
-        say(console, f"New {'batch' if len(taken.batches) == 1 else 'batches'}: {names}.")
-    if taken.left_out:
-        rows = table("unusable", "reason")
-        for one in taken.left_out:
-            rows.add_row(plain(one.name), plain(one.reason))
-        show(console, rows)
-        more = taken.n_left_out - len(taken.left_out)
-        if more:
-            say(console, f"and {count(more)} more")
+    say_batches(console, taken.batches)
+    unusable = [(one.name, one.reason) for one in taken.left_out]
+    show_left_out(console, unusable, taken.n_left_out, ("unusable", "reason"))
     if taken.batches or taken.changed:
         say(notes(), f"Next: {command('run')}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from hopchain_assets.cli.telling import SHOWN_LEFT_OUT
 from hopchain_assets.settings import Settings
 from hopchain_assets.sources.incoming import LeftOut, Picture
 from hopchain_assets.warehouse.known import Known, known_contents
 from hopchain_assets.warehouse.landing import Landed, land
 
-SHOWN_LEFT_OUT = 10
 WINDOW = 64
 WINDOW_BYTES = 64_000_000
 

@@ -16,19 +16,15 @@ from hopchain_assets.cli.screen import (
     load_settings,
     notes,
     out,
-    plain,
     plural,
     say,
-    show,
-    table,
 )
+from hopchain_assets.cli.telling import say_batches, show_left_out
 from hopchain_assets.settings import Settings
 from hopchain_assets.sources.coco import Imported, read_coco
 from hopchain_assets.sources.scenes import render_scenes
 from hopchain_assets.stages.landing import take_in as land_members
 from hopchain_assets.warehouse.landing import Sealed
-
-SHOWN_LEFT_OUT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,35 +125,15 @@ def report(imported: Imported, taken: TakenIn) -> None:
     parts += [f"{count(twice)} twice in the file"] if twice else []
     parts += [f"{count(len(imported.left_out))} left out"] if imported.left_out else []
     say(console, f"Pictures: {', '.join(parts)}.")
-    if sealed.new:
-        say(console, f"New {'batch' if len(sealed.new) == 1 else 'batches'}: {_listed(sealed.new)}.")
-    if sealed.changed:
-        say(console, f"Annotations changed in {_listed(sealed.changed)}; what depends on them will be done again.")
+    say_batches(console, sealed.new, sealed.changed)
     if taken.audits:
         pairs = plural(taken.audits, "picture and category", "pairs of picture and category")
         say(console, f"Recorded for {pairs} that all are marked.")
     for remark in imported.remarks:
         say(console, f"{remark}.")
-    if imported.left_out:
-        _left_out(imported)
+    show_left_out(console, imported.left_out)
 
 
 def _what_next(taken: TakenIn) -> None:
     if taken.sealed.new or taken.sealed.changed or taken.audits:
         say(notes(), f"Next: {command('run')}")
-
-
-def _left_out(imported: Imported) -> None:
-    console = out()
-    rows = table("left out", "reason")
-    for name, reason in imported.left_out[:SHOWN_LEFT_OUT]:
-        rows.add_row(plain(name), plain(reason))
-    show(console, rows)
-    more = len(imported.left_out) - SHOWN_LEFT_OUT
-    if more > 0:
-        say(console, f"and {count(more)} more")
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -7,6 +7,7 @@ import dagster as dg
 
 from hopchain_assets.defs.jobs import maintenance_job, publish_job
 from hopchain_assets.defs.resource import LineResource
+from hopchain_assets.warehouse.rows import utc_now
 
 QUIET = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=10)
@@ -36,7 +37,7 @@ def publish_schedule(
     changed = line.line.lake.query(LAST_CHANGE).item()
     if changed is None:
         return dg.SkipReason("Nothing has been made yet.")
-    published, now = _published(context.instance), datetime.now(UTC).replace(tzinfo=None)
+    published, now = _published(context.instance), utc_now()
     if published and published >= changed:
         return dg.SkipReason("Nothing has changed since it was published last.")
     if now - changed < QUIET and (published is None or now - published < LONGEST_WAIT):

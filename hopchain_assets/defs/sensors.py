@@ -8,7 +8,6 @@ the sensor `pending` asks the ledger, `stage_done`, which `hopchain run` asks to
 # Dagster reads the annotation of `context` as it stands: postponed annotations would be texts to it.
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -22,6 +21,7 @@ from hopchain_assets.stages.landing import Swept, sweep
 from hopchain_assets.stages.line import Line, Owed, pending_hash
 from hopchain_assets.warehouse.landing import batches
 from hopchain_assets.warehouse.parking import park, parked_now, retried_at, try_anew
+from hopchain_assets.warehouse.rows import utc_now
 
 SECONDS = 5
 MOST_AT_ONCE = 8
@@ -40,7 +40,7 @@ RUNNING = dg.DefaultSensorStatus.RUNNING
 )
 def landing_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[LineResource]) -> dg.SensorResult:
     """One look at the landing folders."""
-    swept = sweep(line.line.lake, line.settings.landing(), _now())
+    swept = sweep(line.line.lake, line.settings.landing(), utc_now())
     if not swept.new:
         return dg.SensorResult(skip_reason=_told(swept))
     requests = [
@@ -202,7 +202,3 @@ def _told(swept: Swept) -> str:
         uri, reason = swept.refused[0]
         parts.append(f"{len(swept.refused)} files refused, the first, {uri}: {reason}")
     return "; ".join(parts)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -1,6 +1,6 @@
 """The operations of the language of chains: each a new look at the picture or a step of reckoning.
 
-docs/programs.md says what each means; `interpreter.py` and `warehouse/program_sql.py` give it.
+docs/programs.md says what each means; `interpreter/` and `warehouse/program_sql.py` give it.
 """
 
 from __future__ import annotations

@@ -27,9 +27,10 @@ from hopchain_assets.sources.folder import (
     local_path,
 )
 from hopchain_assets.stages.beside import Said, read_beside
+from hopchain_assets.warehouse.known import known_contents
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.landing import Audit, Landed, Sealed, add_audits, seal
-from hopchain_assets.warehouse.landing_files import Change, Past, Row, landed_contents, read_past, record
+from hopchain_assets.warehouse.landing_files import Change, Past, Row, read_past, record
 
 # two sweeps at the same moment are one look, not two
 SETTLE_SECONDS = 1.0
@@ -208,7 +209,7 @@ def _mark_landed(lake: Lake, look: _Look) -> None:
     look.landed = {row.content_sha256 for row in look.rows.values() if row.landed and row.content_sha256}
     new = {look.rows[uri].content_sha256 or "" for uri in look.hashed} - look.landed
     if new:
-        look.landed |= landed_contents(lake, sorted(new))
+        look.landed.update(known_contents(lake, sorted(new)))
 
 
 def _waiting(look: _Look) -> dict[str, _Waiting]:

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -28,6 +27,7 @@ from hopchain_assets.warehouse.done import StageTables
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.landing import members
 from hopchain_assets.warehouse.pictures import PictureStore
+from hopchain_assets.warehouse.rows import utc_now
 
 CODE = 2
 NEAR_DUPLICATE_BITS = 3
@@ -87,7 +87,7 @@ class RawImages:
             warnings.filterwarnings("ignore", module=r"PIL\.")
             with ThreadPoolExecutor(1, "large picture") as large:
                 ended = _in_threads(partial(self._take_in, large=large), wanted, progress)
-        now = datetime.now(UTC).replace(tzinfo=None)
+        now = utc_now()
         images = [row | {"ingested_at": now} for row in ended if "image_id" in row]
         rejected = [row | {"at": now} for row in ended if "reason" in row]
         frames = {"images": self._grouped(images), "quarantine": pl.DataFrame(rejected)}

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import duckdb
 import polars as pl
@@ -19,6 +18,7 @@ import polars as pl
 from hopchain_assets.domain.records import digest
 from hopchain_assets.warehouse.connect import WarehouseError, quoted
 from hopchain_assets.warehouse.lake import Lake
+from hopchain_assets.warehouse.rows import append, utc_now
 
 Source = Lake | duckdb.DuckDBPyConnection
 # hash by input id, by batch
@@ -158,7 +158,7 @@ def replace(
         _record(connection, tables.stage, batch, stage_version, keep)
         connection.execute(
             "INSERT INTO stage_runs VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [tables.stage, batch, stage_version, len(keep) + len(removed), sum(rows.values()), seconds, _now()],
+            [tables.stage, batch, stage_version, len(keep) + len(removed), sum(rows.values()), seconds, utc_now()],
         )
         return Replaced(len(keep), len(rival), stale, len(removed), rows)
 
@@ -273,7 +273,7 @@ def _insert(
         rows[table] = mine.height
         if mine.height:
             filled = mine.with_columns(pl.lit(batch).alias("batch"), pl.lit(stage_version).alias("stage_version"))
-            _append(connection, table, filled)
+            append(connection, table, filled)
     return rows
 
 
@@ -287,20 +287,6 @@ def _record(
         pl.lit(stage).alias("stage"),
         pl.lit(batch).alias("batch"),
         pl.lit(stage_version).alias("stage_version"),
-        pl.lit(_now()).alias("at"),
+        pl.lit(utc_now()).alias("at"),
     )
-    _append(connection, "stage_done", ledger)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _append(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
-    connection.register("_new_rows", frame.to_arrow())
-    try:
-        connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM _new_rows')
-    except (duckdb.BinderException, duckdb.ConversionException, duckdb.CatalogException) as error:
-        raise WarehouseError(f"the rows for {table} do not fit it (see docs/tables.md): {error}") from error
-    finally:
-        connection.unregister("_new_rows")
+    append(connection, "stage_done", ledger)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ import polars as pl
 from hopchain_assets.warehouse import connect
 from hopchain_assets.warehouse.connect import NAME, WarehouseError
 from hopchain_assets.warehouse.locks import claimed, writing
+from hopchain_assets.warehouse.rows import utc_now
 
 T = TypeVar("T")
 Parameters = Sequence[Any] | Mapping[str, Any] | None
@@ -176,5 +176,5 @@ def _apply_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
     new = [name for name in files if name not in applied]
     for name in new:
         connection.execute(files[name].read_text(encoding="utf-8"))
-        connection.execute("INSERT INTO migrations VALUES (?, ?)", [name, datetime.now(UTC).replace(tzinfo=None)])
+        connection.execute("INSERT INTO migrations VALUES (?, ?)", [name, utc_now()])
     return new

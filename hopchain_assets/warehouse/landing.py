@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import duckdb
 import polars as pl
 
 from hopchain_assets.domain.records import digest
 from hopchain_assets.warehouse.done import of_batches
+from hopchain_assets.warehouse.known import Known, known_contents
 from hopchain_assets.warehouse.lake import Lake
+from hopchain_assets.warehouse.rows import append, utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ def seal(
     With `full_only` what does not fill a batch is left.
     """
     unique = _by_content(members)
-    known = _known(connection, list(unique))
-    changed = [m for m in unique.values() if m.content_sha256 in known and _differs(m, known[m.content_sha256][1])]
+    known = known_contents(connection, list(unique))
+    changed = [m for m in unique.values() if _differs(m, known.get(m.content_sha256))]
     fresh = [m for m in unique.values() if m.content_sha256 not in known]
     whole = len(fresh) - len(fresh) % batch_size if full_only else len(fresh)
     if changed:
@@ -80,11 +81,11 @@ def seal(
             "DELETE FROM batch_members WHERE content_sha256 IN (SELECT content_sha256 FROM _changed_members)"
         )
         connection.unregister("_changed_members")
-        _insert(connection, [(known[m.content_sha256][0], m) for m in changed])
+        _insert(connection, [(known[m.content_sha256].batch, m) for m in changed])
     new = _seal_fresh(connection, fresh[:whole], batch_size)
     return Sealed(
         new=tuple(new),
-        changed=tuple(sorted({known[m.content_sha256][0] for m in changed})),
+        changed=tuple(sorted({known[m.content_sha256].batch for m in changed})),
         known=len(unique) - len(fresh),
         touched=frozenset(m.content_sha256 for m in (*changed, *fresh[:whole])),
         left=frozenset(m.content_sha256 for m in fresh[whole:]),
@@ -101,20 +102,9 @@ def _by_content(members: Sequence[Landed]) -> dict[str, Landed]:
     return unique
 
 
-def _known(connection: duckdb.DuckDBPyConnection, contents: Sequence[str]) -> dict[str, tuple[str, str | None]]:
-    """Batch and hash of the annotations, of those of these contents that have landed."""
-    connection.register("_asked", pl.DataFrame({"content": contents}, schema={"content": pl.String}).to_arrow())
-    rows = connection.execute(
-        "SELECT content_sha256, batch, annotations_sha256 FROM batch_members "
-        "WHERE content_sha256 IN (SELECT content FROM _asked)"
-    ).fetchall()
-    connection.unregister("_asked")
-    return {content: (batch, said) for content, batch, said in rows}
-
-
-def _differs(member: Landed, said: str | None) -> bool:
+def _differs(member: Landed, known: Known | None) -> bool:
     # a sweep that does not find the annotation file any more says nothing: what people marked stays
-    return member.annotations is not None and _hash(member) != said
+    return known is not None and member.annotations is not None and _hash(member) != known.annotations_sha256
 
 
 def _seal_fresh(connection: duckdb.DuckDBPyConnection, fresh: Sequence[Landed], batch_size: int) -> list[str]:
@@ -144,20 +134,19 @@ def record_audits(lake: Lake, audits: Sequence[Audit]) -> int:
 
 def add_audits(connection: duckdb.DuckDBPyConnection, audits: Sequence[Audit]) -> int:
     """What `record_audits` does, within a transaction of the caller's."""
-    batch_of = {name: batch for name, (batch, _) in _known(connection, [a.image_id for a in audits]).items()}
+    known = known_contents(connection, [a.image_id for a in audits])
+    batch_of = {name: picture.batch for name, picture in known.items()}
     current = current_audits(connection, sorted(set(batch_of.values())))
     said = {(r["image_id"], r["category"]): (r["exhaustive"], r["by"]) for r in current.iter_rows(named=True)}
     rows = [a for a in audits if a.image_id in batch_of and said.get((a.image_id, a.category)) != (a.exhaustive, a.by)]
     if rows:
-        now = datetime.now(UTC).replace(tzinfo=None)
+        now = utc_now()
         frame = pl.DataFrame(
             [(a.image_id, a.category, a.exhaustive, a.by, now, batch_of[a.image_id]) for a in rows],
             schema=["image_id", "category", "exhaustive", "by", "at", "batch"],
             orient="row",
         )
-        connection.register("_new_audits", frame.to_arrow())
-        connection.execute("INSERT INTO category_audit BY NAME SELECT * FROM _new_audits")
-        connection.unregister("_new_audits")
+        append(connection, "category_audit", frame)
     return len(rows)
 
 
@@ -193,7 +182,7 @@ def _hash(member: Landed) -> str | None:
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, Landed]]) -> None:
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = utc_now()
     frame = pl.DataFrame(
         [(batch, m.source_uri, m.content_sha256, m.annotations, now, _hash(m)) for batch, m in rows],
         schema={
@@ -202,6 +191,4 @@ def _insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, Lan
         },
         orient="row",
     )  # fmt: skip
-    connection.register("_new_members", frame.to_arrow())
-    connection.execute("INSERT INTO batch_members BY NAME SELECT * FROM _new_members")
-    connection.unregister("_new_members")
+    append(connection, "batch_members", frame)

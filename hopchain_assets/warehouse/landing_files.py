@@ -14,6 +14,7 @@ import polars as pl
 
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.landing import Audit, Landed, Sealed, add_audits, seal
+from hopchain_assets.warehouse.rows import append
 
 WRITER = "landing"
 FILES = {
@@ -71,11 +72,6 @@ def read_past(lake: Lake) -> Past:
     return Past(files, aside)
 
 
-def landed_contents(lake: Lake, contents: Sequence[str]) -> set[str]:
-    """Those of the contents (sha256) that are in a batch."""
-    return set(lake.query(_LANDED, [list(contents)])["content_sha256"])
-
-
 def record(
     lake: Lake,
     change: Change,
@@ -104,7 +100,7 @@ def record(
 def _put_files(connection: duckdb.DuckDBPyConnection, change: Change) -> None:
     rows = [(uri, r.byte_size, r.stamp, r.content_sha256, r.seen_at) for uri, r in change.files.items()]
     _drop(connection, "landing_files", "uri", [*change.files, *change.gone])
-    _append(connection, "landing_files", pl.DataFrame(rows, schema=FILES, orient="row"))
+    append(connection, "landing_files", pl.DataFrame(rows, schema=FILES, orient="row"))
 
 
 def _put_aside(connection: duckdb.DuckDBPyConnection, change: Change, now: datetime) -> None:
@@ -113,7 +109,7 @@ def _put_aside(connection: duckdb.DuckDBPyConnection, change: Change, now: datet
     frame = pl.DataFrame(rows, schema=ASIDE, orient="row").with_columns(
         pl.lit(now).alias("at"), pl.lit(WRITER).alias("stage_version")
     )
-    _append(connection, "quarantine", frame)
+    append(connection, "quarantine", frame)
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, table: str, key: str, names: Sequence[str], where: str = "") -> None:
@@ -123,14 +119,6 @@ def _drop(connection: duckdb.DuckDBPyConnection, table: str, key: str, names: Se
         connection.unregister("_dropped")
 
 
-def _append(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
-    if frame.height:
-        connection.register("_appended", frame.to_arrow())
-        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _appended")
-        connection.unregister("_appended")
-
-
-_LANDED = "SELECT content_sha256 FROM batch_members WHERE content_sha256 IN (SELECT unnest(?))"
 _OURS = f"batch IS NULL AND stage_version = '{WRITER}'"
 _PAST = f"""
 SELECT

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -21,6 +21,7 @@ from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.model_files import Model, SetCheck
 from hopchain_assets.warehouse.model_header import ModelError, told_by_duckdb, told_of_test
 from hopchain_assets.warehouse.model_state import WHOLE, Ledger, Plan, States, planned, read_recorded, read_states
+from hopchain_assets.warehouse.rows import append, utc_now
 
 SAMPLE_ROWS = 5
 Progress = Callable[[int, int], None]
@@ -255,11 +256,8 @@ def _record(connection: duckdb.DuckDBPyConnection, model: Model, plan: Plan, sec
     counted = dict(connection.execute(f'SELECT {batch}, count(*) FROM "{model.name}" GROUP BY 1').fetchall())
     touched = [*plan.changed, *plan.gone]
     connection.execute(f"DELETE FROM model_done WHERE model = ? AND {of_batches(touched)}", [model.name])
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = utc_now()
     rows = [(model.name, b, model.version, plan.now[b], counted.get(b, 0), seconds, now) for b in plan.changed]
-    if rows:
-        schema = ["model", "batch", "model_version", "input_hash", "n_rows", "seconds", "at"]
-        connection.register("_new_rows", pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
-        connection.execute("INSERT INTO model_done BY NAME SELECT * FROM _new_rows")
-        connection.unregister("_new_rows")
+    schema = ["model", "batch", "model_version", "input_hash", "n_rows", "seconds", "at"]
+    append(connection, "model_done", pl.DataFrame(rows, schema=schema, orient="row"))
     return sum(counted.values())
