@@ -4,7 +4,7 @@
 -- change of code or of settings makes done work pending again: that is seen by `hopchain status` alone, not here.
 -- unique: batch, stage
 -- not_null: batch, stage, ready, done, failed, not_done, gone
--- accepted_values: stage in ('raw_images', 'categories', 'instance_masks', 'hop_chains', 'verified_set', 'training_shards')
+-- accepted_values: stage in ('raw_images', 'image_ratings', 'categories', 'instance_masks', 'hop_chains', 'verified_set', 'training_shards')
 -- relationships: batch -> batch_members.batch
 WITH pictures AS (
     -- a picture's outcome by stage; NULL where the stage has not seen it
@@ -12,6 +12,7 @@ WITH pictures AS (
         batch,
         bool_or(stage = 'landed') AS landed,
         max(outcome) FILTER (stage = 'raw_images') AS raw_images,
+        max(outcome) FILTER (stage = 'image_ratings') AS image_ratings,
         max(outcome) FILTER (stage = 'categories') AS categories,
         max(outcome) FILTER (stage = 'instance_masks') AS instance_masks,
         max(outcome) FILTER (stage = 'hop_chains') AS hop_chains,
@@ -19,6 +20,7 @@ WITH pictures AS (
         max(detail) FILTER (outcome = 'failed') AS failure,
         -- there is something to go on with
         coalesce(raw_images NOT IN ('quarantined', 'nothing', 'failed'), false) AS usable,
+        coalesce(image_ratings NOT IN ('nothing', 'failed'), false) AS rated,
         coalesce(categories NOT IN ('nothing', 'failed'), false) AS named,
         coalesce(instance_masks NOT IN ('nothing', 'failed'), false) AS masked,
         coalesce(hop_chains NOT IN ('nothing', 'failed'), false) AS asked,
@@ -35,15 +37,16 @@ WITH pictures AS (
 inputs AS (
     SELECT batch, failure, unnest([
         {'step': 1, 'stage': 'raw_images', 'ready': landed, 'outcome': raw_images},
-        {'step': 2, 'stage': 'categories', 'ready': usable, 'outcome': categories},
-        {'step': 3, 'stage': 'instance_masks', 'ready': usable AND named, 'outcome': instance_masks},
-        {'step': 4, 'stage': 'hop_chains', 'ready': named AND masked, 'outcome': hop_chains},
-        {'step': 5, 'stage': 'verified_set', 'ready': masked AND asked, 'outcome': verified_set}
+        {'step': 2, 'stage': 'image_ratings', 'ready': usable, 'outcome': image_ratings},
+        {'step': 3, 'stage': 'categories', 'ready': usable AND rated, 'outcome': categories},
+        {'step': 4, 'stage': 'instance_masks', 'ready': usable AND named, 'outcome': instance_masks},
+        {'step': 5, 'stage': 'hop_chains', 'ready': named AND masked, 'outcome': hop_chains},
+        {'step': 6, 'stage': 'verified_set', 'ready': masked AND asked, 'outcome': verified_set}
     ], recursive := true)
     FROM pictures
     UNION ALL
     -- the shards' input is the batch
-    SELECT b.batch, s.detail, 6, 'training_shards', b.ready, s.outcome
+    SELECT b.batch, s.detail, 7, 'training_shards', b.ready, s.outcome
     FROM (SELECT batch, bool_or(usable AND verified) AS ready FROM pictures GROUP BY batch) AS b
     LEFT JOIN (SELECT batch, outcome, detail FROM stage_done WHERE stage = 'training_shards') AS s ON s.batch = b.batch
 ),

@@ -2,7 +2,7 @@
 -- A run is one stage doing what was pending of one batch.
 -- unique: stage
 -- not_null: stage, runs, inputs, seconds
--- accepted_values: stage in ('raw_images', 'categories', 'instance_masks', 'hop_chains', 'verified_set', 'training_shards')
+-- accepted_values: stage in ('raw_images', 'image_ratings', 'categories', 'instance_masks', 'hop_chains', 'verified_set', 'training_shards')
 SELECT
     stage,
     count(*) AS runs,

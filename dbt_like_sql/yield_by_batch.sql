@@ -1,5 +1,5 @@
 -- What came of each batch, from pictures to shards.
--- The columns `with_...` count pictures that have at least one of the thing. Chains that were `proposed` are
+-- Pictures that were `rated_out` hold too little to ask about. The columns `with_...` count pictures that have at least one of the thing. Chains that were `proposed` are
 -- `certified` or `rejected`; certified ones are `verified` or `waiting`; verified ones become `examples` in the shards.
 -- materialized: incremental
 -- unique: batch
@@ -10,6 +10,7 @@ SELECT
     coalesce(sum(landed), 0)::BIGINT AS landed,
     coalesce(sum(images), 0)::BIGINT AS images,
     coalesce(sum(quarantined), 0)::BIGINT AS quarantined,
+    coalesce(sum(rated_out), 0)::BIGINT AS rated_out,
     coalesce(sum(with_categories), 0)::BIGINT AS with_categories,
     coalesce(sum(with_instances), 0)::BIGINT AS with_instances,
     coalesce(sum(with_certified), 0)::BIGINT AS with_certified,
@@ -29,6 +30,8 @@ FROM (
     SELECT batch, count(*) AS images FROM images GROUP BY batch
     UNION ALL BY NAME
     SELECT batch, count(*) AS quarantined FROM quarantine GROUP BY batch
+    UNION ALL BY NAME
+    SELECT batch, count(*) AS rated_out FROM image_ratings WHERE NOT kept GROUP BY batch
     UNION ALL BY NAME
     SELECT batch, count(DISTINCT image_id) AS with_categories FROM categories GROUP BY batch
     UNION ALL BY NAME

@@ -4,27 +4,103 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from hopchain_assets.domain.certify import CertifierSettings
 from hopchain_assets.domain.certify.margins import Margins
 from hopchain_assets.domain.composer import ComposerSettings
 from hopchain_assets.domain.countable import CountLimits
+from hopchain_assets.ports.vlm import Vlm
+from hopchain_assets.stages.asking import AskSettings, Models
 from hopchain_assets.stages.hop_chains import ChainSettings
 from hopchain_assets.stages.landing import LandingSettings
 from hopchain_assets.stages.line import Line
+from hopchain_assets.stages.policies import Executed
 from hopchain_assets.stages.training_shards import ShardSettings
+from hopchain_assets.stages.writing import WriterSettings
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.pictures import PictureStore
 
+if TYPE_CHECKING:
+    from hopchain_assets.operations.budget import Budget
+
 T = TypeVar("T", int, float)
+
+WRITER_MODEL = "Qwen/Qwen3-VL-235B-A22B-Thinking"
+# of other families than the writer: samples of one model share its errors
+BINDER_MODEL = "openai/gpt-oss-120b"
+PERCEIVER_MODEL = "google/gemma-3-27b-it"
 
 
 class SettingsError(ValueError):
     """An environment variable that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A model behind a server that speaks the OpenAI wire, as the variables that begin with `settings` name it.
+
+    `most` questions are asked of it at once.
+    """
+
+    settings: str
+    url: str
+    model: str
+    revision: str
+    key: str = field(repr=False)
+    most: int
+
+    def client(self) -> Vlm:
+        """Who asks it. Opens nothing.
+
+        Raises:
+            SettingsError: naming the variable that cannot be used.
+        """
+        from hopchain_assets.models.openai_chat import OpenAiChat
+
+        try:
+            return OpenAiChat(self.url, self.model, self.revision, self.key, most=self.most, settings=self.settings)
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Who rates, names and writes (`vlm`), who reads the words back, and who looks at crops; None for nobody."""
+
+    vlm: Server | None
+    binder: Server | None
+    perceiver: Server | None
+
+    @classmethod
+    def load(cls, given: Mapping[str, str]) -> Servers:
+        """The servers of these variables. Without HOPCHAIN_VLM_URL there is none.
+
+        Raises:
+            SettingsError: naming the variable and what it may be.
+        """
+        vlm = _server(given, "HOPCHAIN_VLM", None, WRITER_MODEL)
+        binder = _server(given, "HOPCHAIN_BINDER", vlm, BINDER_MODEL)
+        perceiver = _server(given, "HOPCHAIN_PERCEIVER", vlm, PERCEIVER_MODEL)
+        looks = given.get("HOPCHAIN_PERCEIVER_URL") or given.get("HOPCHAIN_PERCEIVER_MODEL")
+        return cls(vlm, binder, perceiver if looks else None) if vlm else cls(None, None, None)
+
+
+def _server(given: Mapping[str, str], prefix: str, beside: Server | None, model: str) -> Server | None:
+    """The server of the variables that begin so; at the same address and with the same key as `beside` by default."""
+    own, named, revision, key = (given.get(f"{prefix}_{name}") or "" for name in ("URL", "MODEL", "REVISION", "KEY"))
+    most = _number(given, "HOPCHAIN_IN_FLIGHT", 64, 1, 4_096)
+    url = (own or (beside.url if beside else "")).rstrip("/")
+    if not url:
+        return None
+    if not url.startswith(("http://", "https://")):
+        raise SettingsError(f"{prefix}_URL must be an http or https address such as http://127.0.0.1:8000/v1")
+    # a key is sent to nobody but the address that it was given for
+    key = key or (beside.key if beside and beside.url == url else "")
+    return Server(prefix, url, named or model, revision, key, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +120,13 @@ class Settings:
     alert_webhook: str
     chains: ChainSettings
     shards: ShardSettings
+    asking: AskSettings
+    servers: Servers
+    operations: str
+    prices_file: Path | None
+    max_cost: float | None
+    max_calls: int | None
+    accept_models: bool
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -69,18 +152,55 @@ class Settings:
             alert_webhook=_webhook(given),
             chains=_chains(given),
             shards=ShardSettings(_number(given, "HOPCHAIN_VALIDATION_SHARE", 0.1, 0.0, 1.0)),
+            asking=AskSettings(
+                sent_pixels=_number(given, "HOPCHAIN_SENT_PIXELS", AskSettings().sent_pixels, 10_000.0, 1e8),
+                least_complexity=_number(given, "HOPCHAIN_LEAST_COMPLEXITY", AskSettings().least_complexity, 1, 10),
+            ),
+            servers=Servers.load(given),
+            operations=given.get("HOPCHAIN_OPERATIONS") or f"sqlite:///{home / 'operations.sqlite'}",
+            prices_file=Path(prices).expanduser() if (prices := given.get("HOPCHAIN_PRICES")) else None,
+            max_cost=_optional(given, "HOPCHAIN_MAX_COST", float, 0.0, 1e9),
+            max_calls=_optional(given, "HOPCHAIN_MAX_CALLS", int, 0, 10**9),
+            accept_models=_switch(given, "HOPCHAIN_ACCEPT_MODELS"),
         )
 
-    def line(self) -> Line:
-        """The line that these settings describe. Opens nothing."""
+    def budget(self) -> Budget:
+        """What may be spent on models, for all that shares it."""
+        from hopchain_assets.operations.budget import Budget
+
+        return Budget(self.max_cost, self.max_calls)
+
+    def line(self, run: str = "", budget: Budget | None = None) -> Line:
+        """The line that these settings describe. Opens nothing.
+
+        Args:
+            run: whose paid calls they are, in the ledger.
+            budget: shared with other lines; by default this line has one of its own.
+        """
         return Line(
             lake=Lake(self.catalog, self.data_path, self.home / "locks"),
             pictures=PictureStore(self.picture_folder),
             shard_folder=self.shard_folder,
             chains=self.chains,
             shards=self.shards,
+            policy=Executed(self.accept_models),
             workers=self.workers,
+            models=self._models(run, budget or self.budget()) if self.servers.vlm else Models(),
+            asking=self.asking,
         )
+
+    def _models(self, run: str, budget: Budget) -> Models:
+        """The models that are set, each behind the ledger. Imported here, as most commands ask nobody."""
+        from hopchain_assets.operations.ledger import Ledger
+        from hopchain_assets.operations.paid import Paid
+        from hopchain_assets.operations.prices import Prices
+
+        ledger, prices = Ledger(self.operations), Prices.load(self.prices_file)
+
+        def behind(server: Server | None) -> Vlm | None:
+            return Paid(server.client(), ledger, prices, budget, run) if server else None
+
+        return Models(behind(self.servers.vlm), behind(self.servers.binder), behind(self.servers.perceiver))
 
     def landing(self) -> LandingSettings:
         """What the sweep of the landing folders goes by; the default folder is ours, and is made."""
@@ -122,21 +242,37 @@ def _chains(given: Mapping[str, str]) -> ChainSettings:
     limits = CountLimits(training_pixels=_number(given, "HOPCHAIN_TRAINING_PIXELS", 1_000_000.0, 1.0, 1e9))
     return ChainSettings(
         per_picture=_number(given, "HOPCHAIN_CHAINS_PER_PICTURE", 8, 1, 1_000),
+        writer=WriterSettings(
+            combinations=_number(given, "HOPCHAIN_COMBINATIONS", WriterSettings().combinations, 0, 1_000),
+            wanted=_number(given, "HOPCHAIN_CHAINS_WANTED", WriterSettings().wanted, 1, 8),
+        ),
         composer=ComposerSettings(attempts, position, ratio, seed),
         certifier=replace(CertifierSettings(seed=seed), margins=Margins(position, ratio)),
         limits=limits,
     )
 
 
-def _number(given: Mapping[str, str], name: str, default: T, least: T, most: T) -> T:
+def _switch(given: Mapping[str, str], name: str) -> bool:
+    text = (given.get(name) or "0").strip().lower()
+    if text not in ("0", "1", "no", "yes", "false", "true"):
+        raise SettingsError(f"{name} must be 1 or 0, it is {text!r}")
+    return text in ("1", "yes", "true")
+
+
+def _optional(given: Mapping[str, str], name: str, kind: type[T], least: T, most: T) -> T | None:
     text = given.get(name)
     if not text:
-        return default
+        return None
     try:
-        value = type(default)(text)
+        value = kind(text)
     except ValueError:
         value = None
     if value is None or not least <= value <= most:
-        kind = "a whole number" if isinstance(default, int) else "a number"
-        raise SettingsError(f"{name} must be {kind} from {least:g} to {most:g}, it is {text!r}")
+        told = "a whole number" if kind is int else "a number"
+        raise SettingsError(f"{name} must be {told} from {least:g} to {most:g}, it is {text!r}")
     return value
+
+
+def _number(given: Mapping[str, str], name: str, default: T, least: T, most: T) -> T:
+    value = _optional(given, name, type(default), least, most)
+    return default if value is None else value

@@ -66,7 +66,7 @@ def browser() -> Iterator[Browser]:
 def test_dropped_pictures_become_green_assets_without_a_click(
     settings: Settings, address: str, browser: Browser
 ) -> None:
-    """A full batch dropped into the landing folder is green in all six assets, and its checks have passed.
+    """A full batch dropped into the landing folder is green in all seven assets, and its checks have passed.
 
     Two minutes are the aim, and mostly a third of it is needed; a busy machine gets more before this fails.
     """

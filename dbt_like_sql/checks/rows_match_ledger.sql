@@ -4,12 +4,14 @@
 WITH counted AS (
     SELECT 'raw_images' AS stage, batch, count(*) AS n FROM images GROUP BY batch
     UNION ALL SELECT 'raw_images', batch, count(*) FROM quarantine GROUP BY batch
+    UNION ALL SELECT 'image_ratings', batch, count(*) FROM image_ratings GROUP BY batch
     UNION ALL SELECT 'categories', batch, count(*) FROM categories GROUP BY batch
     UNION ALL SELECT 'instance_masks', batch, count(*) FROM instances GROUP BY batch
     UNION ALL SELECT 'instance_masks', batch, count(*) FROM pairs GROUP BY batch
     UNION ALL SELECT 'instance_masks', batch, count(*) FROM bad_annotations GROUP BY batch
     UNION ALL SELECT 'hop_chains', batch, count(*) FROM hop_chains GROUP BY batch
     UNION ALL SELECT 'hop_chains', batch, count(*) FROM rejected_chains GROUP BY batch
+    UNION ALL SELECT 'hop_chains', batch, count(*) FROM perceptions GROUP BY batch
     UNION ALL SELECT 'verified_set', batch, count(*) FROM verified_set GROUP BY batch
     UNION ALL SELECT 'verified_set', batch, count(*) FROM waiting_chains GROUP BY batch
     UNION ALL SELECT 'training_shards', batch, count(*) FROM shard_examples GROUP BY batch

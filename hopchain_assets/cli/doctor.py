@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from http.client import HTTPException
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 
 import click
 import duckdb
@@ -19,7 +23,7 @@ from rich.text import Text
 
 from hopchain_assets.cli.ending import EXIT_FAILED, one_sentence
 from hopchain_assets.cli.screen import command, count, load_settings, out, plain, plural, say, show, table
-from hopchain_assets.settings import Settings
+from hopchain_assets.settings import Server, Settings
 from hopchain_assets.stages.overview import figures
 from hopchain_assets.warehouse.connect import WarehouseError, attached
 from hopchain_assets.warehouse.lake import Lake
@@ -29,6 +33,7 @@ PACKAGES = ("dagster", "dagster-webserver", "duckdb", "polars", "pyarrow", "grea
 EXTENSIONS = ("ducklake", "sqlite-scanner", "postgres-scanner", "httpfs")
 EXTRAS = ("torch", "vllm")
 LEAST_FREE_BYTES = 1_000_000_000
+ANSWER_SECONDS = 5
 
 
 class Ailment(Exception):
@@ -48,6 +53,7 @@ def doctor(ctx: click.Context) -> None:
         ("warehouse", _warehouse),
         ("dagster home", _dagster_home),
         ("pictures and fonts", _pictures),
+        ("models", _models),
         ("extras", _extras),
     ]
     rows = table("check", "", "found, or what to do")
@@ -142,6 +148,35 @@ def _pictures(_: Settings) -> str:
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise Ailment("Pillow has no scalable font: install its wheel with `make run`")
     return f"JPEG, PNG and WebP; text in {font.getname()[0]}"
+
+
+def _models(settings: Settings) -> str:
+    """Whether the servers of the settings answer, and list the models that are asked for."""
+    servers = settings.servers
+    if servers.vlm is None:
+        return "none is asked; HOPCHAIN_VLM_URL names a server (docs/serving.md)"
+    found = [_served(server) for server in (servers.vlm, servers.binder, servers.perceiver) if server]
+    return ", ".join(dict.fromkeys(found))
+
+
+def _served(server: Server) -> str:
+    request = Request(f"{server.url}/models", headers={"Authorization": f"Bearer {server.key}"} if server.key else {})
+    try:
+        # as the line itself asks: past any proxy
+        with build_opener(ProxyHandler({})).open(request, timeout=ANSWER_SECONDS) as reply:
+            listed = [str(one["id"]) for one in json.load(reply)["data"]]
+    except HTTPError as error:
+        hint = f": set {server.settings}_KEY" if error.code in (401, 403) else ""
+        raise Ailment(f"{server.url} answers {error.code}{hint}") from error
+    except (OSError, HTTPException) as error:
+        raise Ailment(
+            f"nobody answers at {server.url}: start it (`hopchain serve`), or mend {server.settings}_URL"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise Ailment(f"{server.url}/models is no list of models: does {server.settings}_URL end in /v1?") from error
+    if server.model not in listed:
+        raise Ailment(f"{server.url} serves {', '.join(listed[:5])}, not {server.model}: set {server.settings}_MODEL")
+    return f"{server.model} at {server.url}"
 
 
 def _extras(_: Settings) -> str:

@@ -15,6 +15,7 @@ from hopchain_assets.cli.ending import Refusal, printable
 from hopchain_assets.cli.machine import machine_trouble
 from hopchain_assets.cli.output import check_output, write_output
 from hopchain_assets.cli.screen import load_settings, notes, out, plain, plural, readable, say, show, table
+from hopchain_assets.warehouse.connect import extension_file, quoted
 from hopchain_assets.warehouse.lake import Lake
 
 FORMATS = ("table", "json", "csv", "parquet")
@@ -34,10 +35,12 @@ GAP = 2
 def query(sql: str | None, form: str | None, output: Path | None, attach: bool) -> None:
     """Run one SELECT on the warehouse; nothing can be changed by it.
 
-    `hopchain query "FROM images LIMIT 5"`; the tables are told in docs/tables.md, `SHOW TABLES` lists them.
+    `hopchain query "FROM images LIMIT 5"`; the tables are told in docs/tables.md, `SHOW TABLES` lists them. The calls
+    to models are in `operations.calls` (docs/ledger.md).
     """
     sql = readable(sql, "the query") if sql else sql
-    lake = load_settings().line().lake
+    settings = load_settings()
+    lake = settings.line().lake
     if attach:
         if sql or form or output:
             raise click.UsageError("--attach goes alone.")
@@ -51,7 +54,7 @@ def query(sql: str | None, form: str | None, output: Path | None, attach: bool) 
     if output:
         check_output(output)
     _check(sql)
-    frame = _answer(lake, sql)
+    frame = _answer(lake, sql, settings.operations)
     try:
         data = b"" if chosen == "table" else _encoded(frame, chosen)
         if chosen == "table":
@@ -86,7 +89,7 @@ def _check(sql: str) -> None:
         raise Refusal(f"{kind} is refused: this command only reads; use SELECT, FROM, DESCRIBE, SUMMARIZE or SHOW")
 
 
-def _answer(lake: Lake, sql: str) -> pl.DataFrame:
+def _answer(lake: Lake, sql: str, operations: str) -> pl.DataFrame:
     """The rows.
 
     Raises:
@@ -94,7 +97,8 @@ def _answer(lake: Lake, sql: str) -> pl.DataFrame:
         duckdb.Error: when the warehouse itself cannot be read.
     """
     try:
-        frame = lake.query(sql)
+        # attaching takes a moment that most queries need not wait for
+        frame = _with_operations(lake, sql, operations) if "operations" in sql.lower() else lake.query(sql)
     except duckdb.Error as error:
         if "from DuckLake" in str(error) and machine_trouble(error):
             # the catalog is broken, not the query
@@ -106,6 +110,24 @@ def _answer(lake: Lake, sql: str) -> pl.DataFrame:
         if column.dtype.is_temporal() and not _in_our_years(column):
             raise Refusal(f"the column {column.name} has a time outside of the years 1 to 9999; {CAST}")
     return frame
+
+
+def _with_operations(lake: Lake, sql: str, url: str) -> pl.DataFrame:
+    """The rows of a query that may also read the operations database, where there is one."""
+    from hopchain_assets.operations.database import NAME, Database
+
+    database = Database(url)
+    if database.file is not None and not database.file.is_file():
+        return lake.query(sql)
+    scanner = "sqlite_scanner" if database.file is not None else "postgres_scanner"
+    with lake.open() as connection:
+        connection.execute(f"LOAD {quoted(str(extension_file(scanner)))}")
+        connection.execute(database.attach_sql())
+        try:
+            return connection.execute(sql).pl()
+        finally:
+            # connections share what is attached
+            connection.execute(f"DETACH {NAME}")
 
 
 def _in_our_years(times: pl.Series) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from hopchain_assets.cli.screen import bars, command, load_settings, notes, out,
 from hopchain_assets.cli.stopping import Stoppable
 from hopchain_assets.cli.summary import contact_sheet, next_commands, summary
 from hopchain_assets.settings import Settings
+from hopchain_assets.stages.engine import StageReport
 from hopchain_assets.stages.line import STAGES, Line
 from hopchain_assets.stages.overview import figures
 from hopchain_assets.warehouse.landing import batches
@@ -32,12 +35,23 @@ LONGEST_MESSAGE = 400
 
 @click.command()
 @click.option("--batch", "chosen", multiple=True, metavar="BATCH", help="Only this batch; may be given again.")
-def run(chosen: tuple[str, ...]) -> None:
+@click.option("--max-cost", type=click.FloatRange(min=0), help="Stop asking models when this much is spent.")
+@click.option("--max-calls", type=click.IntRange(min=0), help="Stop asking models after so many calls.")
+def run(chosen: tuple[str, ...], max_cost: float | None, max_calls: int | None) -> None:
     """Do all that is pending, from new pictures to training shards, in one Dagster run.
 
-    What is done already is not done again, so a run that was stopped goes on with the next one.
+    What is done already is not done again, so a run that was stopped goes on with the next one. `hopchain plan` tells
+    beforehand what models will be asked, and what that may cost.
     """
-    run_line(load_settings(), chosen)
+    settings = load_settings()
+    run_line(
+        replace(
+            settings,
+            max_cost=settings.max_cost if max_cost is None else max_cost,
+            max_calls=settings.max_calls if max_calls is None else max_calls,
+        ),
+        chosen,
+    )
 
 
 @click.command()
@@ -111,6 +125,7 @@ def _launch(settings: Settings, batches: Sequence[str]) -> None:
         Failure(_now(), check.asset, check.batch, _check_words(check.check, check.summary, check.failing_ids))
         for check in launched.failed_checks
     ]
+    _tell_left(launched.reports)
     if launched.success and not failed:
         keep(settings.home, others)
         return
@@ -143,6 +158,16 @@ def _now() -> str:
 def _check_words(check: str, summary: str, ids: Sequence[str]) -> str:
     some = ", ".join(ids[:SHOWN_IDS]) + (", ..." if len(ids) > SHOWN_IDS else "")
     return printable(f"{check}: {summary}" + (f" ({some})" if some else ""))
+
+
+def _tell_left(reports: Sequence[StageReport]) -> None:
+    """What the budget did not reach; it is pending, and a later run goes on with it."""
+    left: Counter[str] = Counter()
+    for report in reports:
+        left[report.stage] += report.left
+    for stage, number in left.items():
+        if number:
+            say(notes(), f"{stage}: the budget was spent before {plural(number, 'picture')}; run again to go on.")
 
 
 def _tell_failures(failures: Sequence[Failure]) -> None:

@@ -13,6 +13,7 @@ from hopchain_assets.cli.failures import kept
 from hopchain_assets.cli.screen import count, load_settings, out, plain, plural, say, show, table
 from hopchain_assets.stages.entries import file_name
 from hopchain_assets.stages.overview import StageCount, failed_inputs, figures, landing, quarantined, stage_counts
+from hopchain_assets.stages.policies import MODELS_ONLY
 from hopchain_assets.warehouse.parking import parked_now
 
 
@@ -48,7 +49,13 @@ def status(form: str) -> None:
     say(console, _next(stages, sizes.landed))
     if sizes.waiting:
         show(console, _groups("certified chains that wait for people", sizes.waiting))
-        say(console, "`hopchain audit` asks whether all objects of a category are marked.")
+        if MODELS_ONLY in sizes.waiting:
+            say(
+                console,
+                "Where only models agreed, people must look; HOPCHAIN_ACCEPT_MODELS=1 takes the models' word.",
+            )
+        if sizes.waiting.keys() - {MODELS_ONLY}:
+            say(console, "`hopchain audit` asks whether all objects of a category are marked.")
     if aside:
         show(console, _rows(("set aside", "reason", "detail"), [(file_name(uri) or uri, *why) for uri, *why in aside]))
         if sizes.quarantined > len(aside):

@@ -1,4 +1,4 @@
-"""The six assets. Each runs its stage on the batches of the run and reports; the stages know what is pending."""
+"""The seven assets. Each runs its stage on the batches of the run and reports; the stages know what is pending."""
 
 # Dagster reads the annotation of `context` as it stands: postponed annotations would be texts to it.
 import warnings
@@ -9,6 +9,7 @@ import dagster as dg
 from hopchain_assets.defs.metadata import SHOWN, changed, pages
 from hopchain_assets.defs.partitions import IMAGE_BATCH
 from hopchain_assets.defs.pictures import chains_metadata, masks_metadata
+from hopchain_assets.defs.plots import ratings_metadata
 from hopchain_assets.defs.resource import LineResource
 from hopchain_assets.stages.line import Line
 
@@ -33,20 +34,13 @@ GIVEN = [
         description="Somebody's word on whether all instances of a category are marked in a picture, "
         "by `hopchain audit`.",
     ),
-    dg.AssetSpec(
-        "perceptions",
-        group_name="given",
-        kinds={"duckdb"},
-        owners=OWNERS,
-        description="Facts about instances that masks cannot give.",
-    ),
 ]
 
 
 def _asset(
     stage: str, group: str, kinds: set[str], deps: Sequence[str]
 ) -> Callable[[Callable[..., None]], dg.AssetsDefinition]:
-    """What all six have in common: a partition for each batch, one run for a range of them, a pool."""
+    """What all seven have in common: a partition for each batch, one run for a range of them, a pool."""
     written = [SHOWN[stage].table, *(table for table, _ in SHOWN[stage].counted.values())]
     with warnings.catch_warnings():
         # the policy is in beta; without it the UI would start a run for each of a thousand batches, 7 s each
@@ -78,9 +72,21 @@ def raw_images(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineRes
     _run(context, line, "raw_images")
 
 
-@_asset("categories", "perception", {"duckdb"}, ["batch_members", "raw_images"])
+@_asset("image_ratings", "pictures", {"duckdb"}, ["batch_members", "raw_images"])
+def image_ratings(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
+    """How much there is to see in each picture (stage 0 of the paper), as a vision-language model rates it.
+
+    Pictures with too little to ask about end here. Annotated ones are not rated, and without a model none is.
+    """
+    _run(context, line, "image_ratings", ratings_metadata)
+
+
+@_asset("categories", "perception", {"duckdb"}, ["batch_members", "raw_images", "image_ratings"])
 def categories(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
-    """What kinds of object each picture shows (stage 1 of the paper); annotated sources bring the names."""
+    """What kinds of object each picture shows (stage 1 of the paper).
+
+    Annotated sources bring the names; those of other pictures a vision-language model gives.
+    """
     _run(context, line, "categories")
 
 
@@ -94,7 +100,7 @@ def instance_masks(context: dg.AssetExecutionContext, line: dg.ResourceParam[Lin
     "hop_chains",
     "questions",
     {"duckdb", "python"},
-    ["raw_images", "categories", "instance_masks", "perceptions", "category_audit"],
+    ["raw_images", "categories", "instance_masks", "category_audit"],
 )
 def hop_chains(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """Multi-hop questions with the program that answers each, certified (stage 3 of the paper).
@@ -108,7 +114,7 @@ def hop_chains(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineRes
     "verified_set",
     "questions",
     {"duckdb"},
-    ["raw_images", "categories", "instance_masks", "perceptions", "hop_chains", "category_audit"],
+    ["raw_images", "categories", "instance_masks", "hop_chains", "category_audit"],
 )
 def verified_set(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
     """Chains whose answer is true: executed again as SQL on stored ground truth, over audited categories.
@@ -143,13 +149,13 @@ def manifest(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResou
     )
 
 
-LINE_ASSETS = [raw_images, categories, instance_masks, hop_chains, verified_set, training_shards]
+LINE_ASSETS = [raw_images, image_ratings, categories, instance_masks, hop_chains, verified_set, training_shards]
 
 
 def _run(context: dg.AssetExecutionContext, line: LineResource, stage: str, pictures: Pictures | None = None) -> None:
     """The stage on each batch of the run, and what each partition's page shows."""
     # all batches before the first page: its totals are those of the end of the run
-    reports = line.run(stage, context.partition_keys)
+    reports = line.run(stage, context.partition_keys, context.run.run_id)
     told = pages(line.line.lake, stage, reports)
     for report in reports:
         context.log.info(f"{stage} {report.batch}: {report.pending_before} pending, {report.pending_after} after it")

@@ -28,6 +28,7 @@ from hopchain_assets.stages.line import Line
 BATCHES_AT_A_TIME = 8
 _JUDGES = (
     "quality/answers.py",
+    "quality/columns.py",
     "quality/suite.py",
     "quality/tables.py",
     "domain/masks.py",

@@ -34,6 +34,11 @@ SHOWN: Mapping[str, Shown] = {
         ("source_uri", "width", "height", "format", "byte_size", "license", "author"),
         {"quarantined": ("quarantine", "reason")},
     ),
+    "image_ratings": Shown(
+        "image_ratings",
+        ("image_id", "complexity", "quality", "kept", "complex_objects", "reason", "source"),
+        {"quality": ("image_ratings", "quality")},
+    ),
     "categories": Shown("categories", ("image_id", "category", "source", "crowd"), {}),
     "instance_masks": Shown(
         "instances",
@@ -43,7 +48,7 @@ SHOWN: Mapping[str, Shown] = {
     "hop_chains": Shown(
         "hop_chains",
         ("chain_id", "skeleton", "query_type", "n_hops", "question", "answer"),
-        {"rejected": ("rejected_chains", "rule")},
+        {"rejected": ("rejected_chains", "rule"), "perceived": ("perceptions", "value")},
     ),
     "verified_set": Shown(
         "verified_set",

@@ -1,4 +1,4 @@
-"""Small pictures on the pages of models that people look at."""
+"""Small pictures of counts on the pages of assets and models that people look at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,22 @@ import dagster as dg
 
 from hopchain_assets.defs.metadata import Metadata
 from hopchain_assets.export.plots import as_markdown_image, bars_svg, funnels_svg, shares_svg
+from hopchain_assets.stages.line import Line
 from hopchain_assets.warehouse.lake import Lake
+
+
+def ratings_metadata(line: Line, batch: str) -> Metadata:
+    """How complex the pictures of a batch were rated; nothing where none was."""
+    rows = line.lake.query(
+        "SELECT complexity::VARCHAR, count(*), count(*) FILTER (kept) FROM image_ratings WHERE batch = ? GROUP BY 1",
+        [batch],
+    ).rows()
+    if not rows:
+        return {}
+    of, kept = sum(count for _, count, _ in rows), sum(kept for *_, kept in rows)
+    title, note = "Complexity as the model rates it", f"{kept:,} of {of:,} pictures are kept"
+    svg = bars_svg([(complexity, count) for complexity, count, _ in rows], title, note=note)
+    return _picture(svg, f"Ratings: {note}")
 
 
 def _yield_funnel(lake: Lake) -> Metadata:

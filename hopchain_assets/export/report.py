@@ -189,6 +189,7 @@ def _aside(report: Report) -> str:
         parts.append('<p class="soft"><code>hopchain retry</code> takes up again what failed or was parked.</p>')
         parts.append(table("Failed and parked", ("state", "where", "why", "inputs"), rows, ("inputs",), ("why",)))
     parts += _reasons("Files in quarantine", "files", report.set_aside)
+    parts += _reasons("Pictures with too little to ask about", "pictures", report.rated_out)
     parts += _reasons("Annotations that could not be used", "annotations", report.bad_marks)
     return "\n".join(parts)
 

@@ -105,7 +105,8 @@ class Report:
 
     `batches` are the latest ones of `n_batches`, the latest first; `answers` are (answer, count) of the questions that
     are `answers_of`; `mix` maps `hops`, `type` and `form` to (value, count) of the certified questions; `unused` are
-    categories that no question may be about; `pending` inputs by stage; `margins` what the certifier asked for.
+    categories that no question may be about, `rated_out` pictures with too little to ask about; `pending` inputs by
+    stage; `margins` what the certifier asked for.
     """
 
     written_at: datetime
@@ -123,6 +124,7 @@ class Report:
     waiting: tuple[Group, ...] = ()
     set_aside: tuple[Group, ...] = ()
     bad_marks: tuple[Group, ...] = ()
+    rated_out: tuple[Group, ...] = ()
     pending: tuple[tuple[str, int], ...] = ()
     troubles: tuple[Trouble, ...] = ()
     checks: tuple[CheckRow, ...] = ()

@@ -13,7 +13,17 @@ from collections.abc import Mapping
 import polars as pl
 
 from hopchain_assets.domain.records import canonical_number
-from hopchain_assets.quality.suite import CheckOutcome, Rule, nothing_to_check, run_suite
+from hopchain_assets.quality.suite import (
+    CheckOutcome,
+    Rule,
+    between,
+    equal,
+    not_null,
+    nothing_to_check,
+    one_of,
+    run_suite,
+    unique,
+)
 
 # `7`, `-3`, `2.5`: no plus, no exponent, no leading or trailing zeros, no `-0`, at most six decimals.
 # Free of look-around, because pandas may hand it to an engine that knows none, and of groups, of which it warns.
@@ -23,26 +33,12 @@ SPLITS = ("train", "validation")
 EXECUTED = "executed"
 
 
-def _not_null(column: str) -> Rule:
-    return Rule(f"{column}_present", f"without {column}", "ExpectColumnValuesToNotBeNull", {"column": column})
-
-
-def _unique(column: str) -> Rule:
-    return Rule(f"{column}_unique", f"sharing their {column}", "ExpectColumnValuesToBeUnique", {"column": column})
-
-
-def _between(name: str, fault: str, column: str, low: float | None, high: float | None) -> Rule:
-    options = {"column": column, "min_value": low, "max_value": high}
-    return Rule(name, fault, "ExpectColumnValuesToBeBetween", options)
-
-
-def _equal(name: str, fault: str, column_a: str, column_b: str) -> Rule:
-    options = {"column_A": column_a, "column_B": column_b, "ignore_row_if": "either_value_is_missing"}
-    return Rule(name, fault, "ExpectColumnPairValuesToBeEqual", options)
+def _present(column: str) -> Rule:
+    return not_null(f"{column}_present", f"without {column}", column)
 
 
 ANSWER_RULES = (
-    _not_null("answer"),
+    _present("answer"),
     Rule(
         "answer_canonical",
         "whose answer is not a canonical number",
@@ -56,50 +52,40 @@ ANSWER_RULES = (
         "ExpectColumnValuesToNotMatchRegex",
         {"column": "answer", "regex": r"\s"},
     ),
-    _between("answer_finite", "whose answer is not finite", "answer_number", -sys.float_info.max, sys.float_info.max),
+    between("answer_finite", "whose answer is not finite", "answer_number", -sys.float_info.max, sys.float_info.max),
 )
 QUESTION_RULES = (
-    _not_null("question"),
+    _present("question"),
     Rule(
         "question_not_blank",
         "whose question is blank",
         "ExpectColumnValuesToMatchRegex",
         {"column": "question", "regex": r"\S"},
     ),
-    _not_null("question_id"),
-    _not_null("image_id"),
-    _between("one_answer_a_question", "whose picture and question have another answer too", "n_answers", None, 1),
+    _present("question_id"),
+    _present("image_id"),
+    between("one_answer_a_question", "whose picture and question have another answer too", "n_answers", None, 1),
 )
 HOP_RULES = (
-    _not_null("n_hops"),
-    _between(
+    _present("n_hops"),
+    between(
         "n_hops_in_range", f"with fewer than {MIN_HOPS} or more than {MAX_HOPS} hops", "n_hops", MIN_HOPS, MAX_HOPS
     ),
 )
 EXECUTED_RULES = (
-    _not_null("answer"),
-    Rule(
-        "execution_gives_a_value",
-        "whose program gave no value",
-        "ExpectColumnValuesToNotBeNull",
-        {"column": "executed"},
-    ),
-    _equal("execution_gives_the_answer", "whose program gave another number", "answer", "executed"),
+    _present("answer"),
+    not_null("execution_gives_a_value", "whose program gave no value", "executed"),
+    equal("execution_gives_the_answer", "whose program gave another number", "answer", "executed"),
 )
 SHARD_RULES = (
-    _not_null("example_id"),
-    _unique("example_id"),
-    _not_null("chain_id"),
-    _not_null("answer"),
-    _not_null("split"),
-    Rule(
-        "split_known",
-        f"whose split is not {' or '.join(SPLITS)}",
-        "ExpectColumnValuesToBeInSet",
-        {"column": "split", "value_set": list(SPLITS)},
-    ),
-    _between("verified_once", "without exactly one verified row", "n_verified", 1, 1),
-    _equal("verified_answer", "whose answer is not the verified one", "answer", "verified_answer"),
+    _present("example_id"),
+    unique("example_id"),
+    _present("chain_id"),
+    _present("answer"),
+    _present("split"),
+    one_of("split_known", f"whose split is not {' or '.join(SPLITS)}", "split", SPLITS),
+    between("verified_once", "without exactly one verified row", "n_verified", 1, 1),
+    equal("verified_answer", "whose answer is not the verified one", "answer", "verified_answer"),
 )
 
 
@@ -129,7 +115,7 @@ def check_answers(table: str, frame: pl.DataFrame, id_column: str) -> CheckOutco
         n_answers=pl.when(pl.all_horizontal(pl.col("image_id", "question_id").is_not_null())).then(answers),
         answer_number=pl.col("answer").cast(pl.Float64, strict=False),
     )
-    rules = (_not_null(id_column), _unique(id_column), *QUESTION_RULES, *ANSWER_RULES, *hop_rules)
+    rules = (_present(id_column), unique(id_column), *QUESTION_RULES, *ANSWER_RULES, *hop_rules)
     return run_suite(table, frame, rules, id_column)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -20,16 +20,23 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Work:
-    """What a stage made of its inputs: rows by table, how each input ended, and why those failed that did."""
+    """What a stage made of its inputs: rows by table, how each input ended, and why those failed that did.
+
+    `left` are the inputs that it did not come to, because a budget was spent: they have no rows and stay pending.
+    """
 
     frames: Mapping[str, pl.DataFrame]
     outcomes: Mapping[str, str]
     failures: Mapping[str, str] = field(default_factory=dict)
+    left: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """What a run of a stage on a batch did; `outcomes` and `rows` are of this run alone."""
+    """What a run of a stage on a batch did; `outcomes` and `rows` are of this run alone.
+
+    `left` inputs were not come to, because a budget was spent.
+    """
 
     stage: str
     batch: str
@@ -38,6 +45,7 @@ class StageReport:
     seconds: float
     gone: int = 0
     skipped: int = 0
+    left: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
 
@@ -79,7 +87,7 @@ def run_stage(lake: Lake, stage: Stage, batch: str, progress: Progress | None = 
     if not owed:
         return StageReport(name, batch, 0, 0, time.perf_counter() - started)
     made = stage.work(batch, owed.to_do, progress or _silent) if owed.to_do else Work({}, {})
-    done = _done(stage, made, now, owed.to_do)
+    done = _done(stage, made, now, [name for name in owed.to_do if name not in made.left])
     seconds = time.perf_counter() - started
     replaced = replace(lake, stage.tables, batch, stage.version, made.frames, done, owed.gone, inputs, seconds)
     with lake.open() as connection:
@@ -92,6 +100,7 @@ def run_stage(lake: Lake, stage: Stage, batch: str, progress: Progress | None = 
         seconds=time.perf_counter() - started,
         gone=replaced.gone,
         skipped=replaced.skipped + replaced.stale,
+        left=len(made.left),
         outcomes=Counter(entry.outcome for entry in done),
         rows=replaced.rows,
     )

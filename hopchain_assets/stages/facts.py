@@ -16,6 +16,8 @@ from hopchain_assets.domain.program import Program
 from hopchain_assets.domain.records import Chain, Facts, Hop, Instance, Pair
 
 GROUND_TRUTH = frozenset({"annotation", "scene"})
+# who reads the composer's English back, in `bound_by`; any other name is a model's
+GRAMMAR = "grammar"
 
 
 def read_facts(
@@ -57,8 +59,8 @@ def rows_of(
     return connection.execute(sql, [batch, list(ids)]).pl()
 
 
-def chain_row(chain: Chain) -> dict[str, Any]:
-    """A chain as a row of `hop_chains`."""
+def chain_row(chain: Chain, bound_by: str) -> dict[str, Any]:
+    """A chain as a row of `hop_chains`; `bound_by` read its words back."""
     return {
         "chain_id": chain.chain_id,
         "question_id": chain.question_id,
@@ -72,6 +74,7 @@ def chain_row(chain: Chain) -> dict[str, Any]:
         "answer": chain.answer,
         "n_hops": len(chain.hops),
         "generator": chain.generator,
+        "bound_by": bound_by,
     }
 
 

@@ -1,4 +1,4 @@
-"""The line: the six stages in order, over one warehouse."""
+"""The line: its stages in order, over one warehouse."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from functools import partial
 
 from hopchain_assets.domain.records import digest
 from hopchain_assets.ports import Policy
+from hopchain_assets.stages.asking import AskSettings, Models
 from hopchain_assets.stages.categories import Categories
 from hopchain_assets.stages.engine import Stage, StageReport, run_stage
 from hopchain_assets.stages.hop_chains import ChainSettings, HopChains
+from hopchain_assets.stages.image_ratings import ImageRatings
 from hopchain_assets.stages.instance_masks import InstanceMasks
 from hopchain_assets.stages.policies import Executed
 from hopchain_assets.stages.raw_images import RawImages
@@ -21,7 +23,15 @@ from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.pictures import PictureStore
 
 BatchProgress = Callable[[str, int, int], None]
-STAGES = ("raw_images", "categories", "instance_masks", "hop_chains", "verified_set", "training_shards")
+STAGES = (
+    "raw_images",
+    "image_ratings",
+    "categories",
+    "instance_masks",
+    "hop_chains",
+    "verified_set",
+    "training_shards",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +56,17 @@ class Line:
     shards: ShardSettings = field(default_factory=ShardSettings)
     policy: Policy = field(default_factory=Executed)
     workers: int = 1
+    models: Models = field(default_factory=Models)
+    asking: AskSettings = field(default_factory=AskSettings)
 
     def stages(self) -> Mapping[str, Stage]:
         """The stages by name, in order."""
         made: tuple[Stage, ...] = (
             RawImages(self.lake, self.pictures),
-            Categories(self.lake),
+            ImageRatings(self.lake, self.pictures, self.models.vlm, self.asking),
+            Categories(self.lake, self.pictures, self.models.vlm, self.asking),
             InstanceMasks(self.lake, self.workers),
-            HopChains(self.lake, self.chains, self.workers),
+            HopChains(self.lake, self.chains, self.workers, self.pictures, self.models, self.asking),
             VerifiedSet(self.lake, self.policy),
             TrainingShards(self.lake, self.pictures, self.shard_folder, self.shards),
         )

@@ -48,6 +48,7 @@ def read_report(line: Line, checks: Sequence[CheckRow] = ()) -> Report:
             waiting=_groups(connection, _WAITING),
             set_aside=tuple(_with_name(group) for group in _groups(connection, _SET_ASIDE)),
             bad_marks=_groups(connection, _BAD_MARKS),
+            rated_out=_groups(connection, _RATED_OUT),
             troubles=_troubles(connection),
             checks=tuple(checks),
             margins=line.chains.certifier.margins,
@@ -188,6 +189,11 @@ FROM quarantine GROUP BY reason ORDER BY n DESC, reason LIMIT {GROUPS}
 _BAD_MARKS = f"""
 SELECT reason, count(*) AS n, min(category), sum(count(*)) OVER ()
 FROM bad_annotations GROUP BY reason ORDER BY n DESC, reason LIMIT {GROUPS}
+"""
+_RATED_OUT = f"""
+SELECT if(quality = 'Low', 'low quality', 'complexity ' || complexity) AS what, count(*) AS n, min(reason),
+    sum(count(*)) OVER ()
+FROM image_ratings WHERE NOT kept GROUP BY what ORDER BY n DESC, what LIMIT {GROUPS}
 """
 # what was taken up again is pending, and has no input hash
 _FAILED = f"""

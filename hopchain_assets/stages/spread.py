@@ -6,14 +6,16 @@ batch to batch: starting the first costs a second.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.util import Finalize
 from typing import Generic, Protocol, TypeVar
@@ -94,6 +96,21 @@ def spread(
         waiting = {pool.submit(guarded, piece): number for number, piece in enumerate(pieces)}
         results = dict(_collected(waiting, len(items), progress))
     return [result for number in range(len(pieces)) for result in results[number]]
+
+
+@contextmanager
+def computing(workers: int) -> Iterator[Callable[..., Awaitable[T]]]:
+    """Calls functions of modules in the worker processes, for code in an event loop; with one worker, in a thread."""
+    if workers < 2:
+        with ThreadPoolExecutor(1, "compute") as thread:
+            yield partial(_elsewhere, thread)
+        return
+    with _pool(workers) as pool:
+        yield partial(_elsewhere, pool)
+
+
+async def _elsewhere(pool: Executor, function: Callable[..., T], *arguments: object) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
 
 
 def _collected(

@@ -13,13 +13,13 @@ import polars as pl
 from hopchain_assets.domain.records import digest
 from hopchain_assets.ports import Evidence, Policy
 from hopchain_assets.stages.engine import Progress, Work, stage_version
-from hopchain_assets.stages.facts import GROUND_TRUTH, chain_of, rows_of
+from hopchain_assets.stages.facts import GRAMMAR, GROUND_TRUTH, chain_of, rows_of
 from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.execute import execute_programs
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.landing import current_audits
 
-CODE = 1
+CODE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +71,23 @@ class VerifiedSet:
         waiting: list[dict[str, Any]] = []
         for number, (row, chain) in enumerate(parsed, start=1):
             name = chain.image_id
-            evidence = Evidence(audited[name], name not in modelled, executed[row["chain_id"]])
+            read_by_model = row["bound_by"] != GRAMMAR
+            evidence = Evidence(audited[name], name not in modelled, executed[row["chain_id"]], read_by_model)
             verdict = self.policy.judge(chain, evidence)
             base = {"chain_id": row["chain_id"], "question_id": row["question_id"], "image_id": name}
-            if verdict.verified_by:
+            if not verdict.waits_for:
                 verified.append(
                     base | {"question": chain.question, "answer": chain.answer}
                     | {"answer_source": verdict.answer_source, "verified_by": verdict.verified_by}
                 )  # fmt: skip
             else:
-                waiting.append(base | {"reason": verdict.waits_for, "detail": verdict.detail})
+                by = verdict.verified_by or None
+                waiting.append(base | {"reason": verdict.waits_for, "detail": verdict.detail, "verified_by": by})
             progress(number, len(parsed))
         with_rows = {row["image_id"] for row in verified}
-        frames = {"verified_set": pl.DataFrame(verified), "waiting_chains": pl.DataFrame(waiting)}
+        frames = {
+            "verified_set": pl.DataFrame(verified),
+            "waiting_chains": pl.DataFrame(waiting, schema_overrides={"verified_by": pl.String} if waiting else None),
+        }
         outcomes = {name: "done" if name in with_rows else "nothing" for name in inputs}
         return Work({table: frame for table, frame in frames.items() if frame.height}, outcomes)

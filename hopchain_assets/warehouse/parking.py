@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import duckdb
 
 from hopchain_assets.warehouse.done import of_batches
 from hopchain_assets.warehouse.lake import Lake
+from hopchain_assets.warehouse.rows import utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def park(lake: Lake, batch: str, pending_hash: str, attempts: int, error: str, r
     """Parks a batch, in the place of what was said of it before."""
 
     def work(connection: duckdb.DuckDBPyConnection) -> None:
-        row = astuple(Parked(batch, pending_hash, attempts, error, run_id, _now()))
+        row = astuple(Parked(batch, pending_hash, attempts, error, run_id, utc_now()))
         connection.execute("DELETE FROM parked WHERE batch = ?", [batch])
         connection.execute("INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, NULL)", list(row))
 
@@ -88,14 +89,12 @@ def retry(lake: Lake, batches: Sequence[str] | None = None) -> Retried:
 
 
 def _take_up(connection: duckdb.DuckDBPyConnection, where: str) -> None:
-    connection.execute(f"UPDATE parked SET retried_at = ? WHERE retried_at IS NULL AND {where}", [_now()])
+    connection.execute(f"UPDATE parked SET retried_at = ? WHERE retried_at IS NULL AND {where}", [utc_now()])
 
 
 _FAILED = """
     outcome = 'failed' OR (stage = 'raw_images' AND outcome = 'quarantined' AND (batch, input_id) IN
     (SELECT (batch, content_sha256) FROM quarantine WHERE reason = 'cannot be read'))
+    OR (stage = 'hop_chains' AND (batch, input_id) IN
+    (SELECT (batch, image_id) FROM rejected_chains WHERE rule IN ('unusable_reply', 'no_reply')))
 """
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -43,7 +43,7 @@ def test_a_picture_that_fails_is_set_apart_until_it_is_retried(landed_home: Path
     """The others are done; it is told with its reason, not tried by itself, and done once the reason is gone."""
     line = line_of(landed_home)
     (batch,) = batches(line.lake)
-    run_stages(landed_home, ("raw_images", "categories", "instance_masks"))
+    run_stages(landed_home, ("raw_images", "image_ratings", "categories", "instance_masks"))
     bad = line.lake.query("SELECT min(image_id) FROM instances").item()
     kept = dict(line.lake.query("SELECT instance_id, attributes FROM instances WHERE image_id = ?", [bad]).iter_rows())
 

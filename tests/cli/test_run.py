@@ -91,9 +91,9 @@ def test_status_agrees_with_itself_as_table_and_json(
     home, _ = ran
     told = json.loads(hopchain("status", "--format", "json", home=home).out)
     assert [stage["stage"] for stage in told["stages"]] == [
-        "raw_images", "categories", "instance_masks", "hop_chains", "verified_set", "training_shards",
+        "raw_images", "image_ratings", "categories", "instance_masks", "hop_chains", "verified_set", "training_shards",
     ]  # fmt: skip
-    assert [stage["pending"] for stage in told["stages"]] == [0] * 6 and told["errors"] == []
+    assert [stage["pending"] for stage in told["stages"]] == [0] * 7 and told["errors"] == []
     page = hopchain("status", home=home).out
     for stage in told["stages"]:
         (row,) = [line.split() for line in page.splitlines() if line.startswith(stage["stage"])]

@@ -21,7 +21,7 @@ from hopchain_assets.settings import Settings
 from hopchain_assets.stages.line import STAGES
 
 PROJECT = Path(__file__).parents[2]
-GIVEN = {"batch_members", "category_audit", "perceptions"}
+GIVEN = {"batch_members", "category_audit"}
 
 
 def _repository(home: Path, **environ: str) -> dg.RepositoryDefinition:
@@ -34,8 +34,8 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinition:
     return _repository(tmp_path_factory.mktemp("graph"))
 
 
-def test_six_assets_and_what_is_given_to_them(graph: dg.RepositoryDefinition) -> None:
-    """The line has its six assets and the manifest; three tables that it reads but does not write stand beside them."""
+def test_seven_assets_and_what_is_given_to_them(graph: dg.RepositoryDefinition) -> None:
+    """The line has its seven assets and the manifest; two tables that it reads but does not write stand beside them."""
     nodes = graph.asset_graph
     ours = {key for key in nodes.materializable_asset_keys if nodes.get(key).group_name != "models"}
     assert {key.to_user_string() for key in ours} == {*STAGES, "manifest"}
@@ -49,10 +49,11 @@ def test_each_asset_depends_on_the_tables_that_it_reads(graph: dg.RepositoryDefi
     }
     assert parents == {
         "raw_images": {"batch_members"},
-        "categories": {"batch_members", "raw_images"},
+        "image_ratings": {"batch_members", "raw_images"},
+        "categories": {"batch_members", "raw_images", "image_ratings"},
         "instance_masks": {"batch_members", "raw_images", "categories"},
-        "hop_chains": {"raw_images", "categories", "instance_masks", "perceptions", "category_audit"},
-        "verified_set": {"raw_images", "categories", "instance_masks", "perceptions", "hop_chains", "category_audit"},
+        "hop_chains": {"raw_images", "categories", "instance_masks", "category_audit"},
+        "verified_set": {"raw_images", "categories", "instance_masks", "hop_chains", "category_audit"},
         "training_shards": {"raw_images", "hop_chains", "verified_set"},
     }
     assert graph.asset_graph.get(dg.AssetKey("manifest")).parent_keys == {dg.AssetKey("training_shards")}
@@ -67,7 +68,7 @@ def test_every_asset_is_told_of_whole(graph: dg.RepositoryDefinition) -> None:
         assert node.partitions_def == dg.DynamicPartitionsDefinition(name=PARTITIONS)
         assert node.backfill_policy == dg.BackfillPolicy.single_run()
         schema = node.metadata["dagster/column_schema"]
-        assert [column.name for column in schema.columns][-1] in ("stage_version", "batch")
+        assert {"batch", "stage_version"} <= {column.name for column in schema.columns}
         assert all(column.description for column in schema.columns)
 
 
@@ -80,7 +81,7 @@ def test_the_checks_of_a_batch_block_and_are_partitioned(graph: dg.RepositoryDef
 
 
 def test_the_job_is_the_whole_line(graph: dg.RepositoryDefinition) -> None:
-    """The job `line` runs all six assets and all checks, in one process."""
+    """The job `line` runs all seven assets and all checks, in one process."""
     job = graph.get_job("line")
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(STAGES)
     assert len(job.nodes) == len(STAGES) + len(CHECKS)

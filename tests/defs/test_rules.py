@@ -50,7 +50,15 @@ ALTERED = [
     ("quarantine", "reason = NULL", "values_present"),
     ("quarantine", "detail = ''", "values_present"),
     ("quarantine", "source_uri = NULL", "values_present"),
+    (
+        "image_ratings",
+        "complexity = 11, quality = 'Great', complex_objects = '{}', source = 'vlm/'",
+        "complexity_in_range quality_known low_not_kept objects_listed rated_by_model",
+    ),
+    ("image_ratings", "quality = 'Low', complex_objects = '[\"cup\"]'", "low_not_kept objects_listed"),
+    ("image_ratings", "complexity = NULL, kept = NULL", "values_present"),
     ("categories", "category = ''", "values_present"),
+    ("categories", "source = 'vlm/'", "source_known"),
     ("categories", "category = ' cup', source = 'rumour'", "category_plain source_known"),
     ("categories", "category = 'Cup', crowd = NULL", "category_plain values_present"),
     ("category_audit", "exhaustive = NULL", "values_present"),
@@ -125,6 +133,7 @@ ALTERED = [
 REPEATED = [
     ("batch_members", "content_sha256_unique"),
     ("images", "image_id_unique"),
+    ("image_ratings", "image_id_unique"),
     ("categories", "row_once"),
     ("instances", "instance_id_unique paired_with_all"),
     ("pairs", "row_once instances.paired_with_all"),
@@ -138,6 +147,7 @@ STORED = {
     "batch_members": ("source_uri = ' '", "values_present"),
     "images": ("width = 0", "width_positive"),
     "quarantine": ("detail = ''", "values_present"),
+    "image_ratings": ("complexity = 0", "complexity_in_range"),
     "categories": ("source = 'rumour'", "source_known"),
     "category_audit": ("exhaustive = NULL", "values_present"),
     "instances": ("area = area - 1", "area_of_mask"),
@@ -171,6 +181,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
     for stage in STAGES:
         line.run(stage, batches(line.lake))
     line.lake.transact("perceive", "", lambda connection: connection.execute(PERCEIVED))
+    line.lake.transact("rate", "", lambda connection: connection.execute(RATED))
     return line
 
 
@@ -178,6 +189,12 @@ PERCEIVED = """
 INSERT INTO perceptions BY NAME
 SELECT instance_id, image_id, 'material' AS predicate, 'wood' AS value, 3 AS samples, 'me' AS source, batch
 FROM instances
+"""
+RATED = """
+INSERT INTO image_ratings BY NAME
+SELECT image_id, 7 AS complexity, 'High' AS quality, '[{"name": "cup", "why": "pose"}]' AS complex_objects,
+    'Many things.' AS reason, true AS kept, 'vlm/stand-in' AS source, batch
+FROM images
 """
 
 

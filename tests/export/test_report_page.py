@@ -48,7 +48,7 @@ def made(text: str, picture: bytes = b"") -> Report:
         losses=(Loss(text, 5, (Example(text, text, text, picture),)),), unused=group,
         answers=((text, 3), ("7", 1)), mix={"hops": ((text, 4),), "type": ((text, 4),), "form": ((text, 4),)},
         splits=((text, 600),), seconds=(StageTime(text, 2, 100, 300, 75.0),),
-        waiting=group, set_aside=group, bad_marks=group, pending=((text, 9),),
+        waiting=group, set_aside=group, bad_marks=group, rated_out=group, pending=((text, 9),),
         troubles=(Trouble("parked", text, text), Trouble("failed", text, text, 4)),
         checks=(CheckRow(text, text, text, True), CheckRow(text, text, text, False, 8, text)),
     )  # fmt: skip

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -16,14 +18,16 @@ from hypothesis.extra import numpy as hnp
 from hopchain_assets.domain.masks import decode
 from hopchain_assets.ports import Evidence
 from hopchain_assets.quality import tables
+from hopchain_assets.quality.columns import BY_MODEL, run_sums
 from hopchain_assets.quality.suite import MAX_IDS, CheckOutcome, Suite, check_table, merged, nothing_to_check, unique
-from hopchain_assets.quality.tables import BESIDE, SUITES, check_tables, run_sums, told
+from hopchain_assets.quality.tables import BESIDE, SUITES, check_tables, told
 from hopchain_assets.settings import Settings
 from hopchain_assets.sources import picture_file
-from hopchain_assets.stages import instance_masks
+from hopchain_assets.stages import instance_masks, one_ask
 from hopchain_assets.stages.facts import GROUND_TRUTH
 from hopchain_assets.stages.line import STAGES
 from hopchain_assets.stages.policies import Executed
+from hopchain_assets.stages.replies import Quality, Rating, Replied
 from tests.builders import picture, program, rle, squares, stated
 
 DOCS = Path(__file__).parents[2] / "docs" / "tables.md"
@@ -65,6 +69,13 @@ def test_the_limits_are_those_of_the_line() -> None:
     assert tables.MOST_PIXELS == picture_file.MOST_PIXELS
     assert tables.SMALLEST_PIXELS == instance_masks.SMALLEST_PIXELS
     assert set(tables.SOURCES) == GROUND_TRUTH
+    assert BY_MODEL == one_ask.BY_MODEL
+    assert set(tables.QUALITIES) == set(get_args(Quality))
+    assert {"minimum": 1, "maximum": tables.MOST_COMPLEX}.items() <= _property(Rating, "complexity").items()
+
+
+def _property(reply: type[Replied], name: str) -> Mapping[str, object]:
+    return reply.schema_sent()["properties"][name]
 
 
 def test_every_reason_to_wait_is_known() -> None:

@@ -215,7 +215,7 @@ def test_marks_lie_on_their_objects_in_a_turned_picture(
     members = read_coco(path.parent, coco_of(path, shown), exhaustive=False).members
     land(empty_line.lake, [Landed(m.source_uri, m.content_sha256, m.annotations) for m in members], 64)
     (batch,) = batches(empty_line.lake)
-    for stage in ("raw_images", "categories", "instance_masks"):
+    for stage in ("raw_images", "image_ratings", "categories", "instance_masks"):
         empty_line.run(stage, [batch])
     with empty_line.lake.open() as connection:
         (facts,) = read_facts(connection, batch, empty_line.chains.limits).values()

@@ -26,8 +26,8 @@ from hopchain_assets.warehouse.landing import Audit, Landed, batches, land, reco
 from tests.stages.conftest import new_line, run_all, take_in
 
 TABLES = (
-    "images", "quarantine", "categories", "instances", "pairs", "bad_annotations", "hop_chains", "rejected_chains",
-    "verified_set", "waiting_chains", "shard_examples", "shards", "stage_done",
+    "images", "quarantine", "image_ratings", "categories", "instances", "pairs", "bad_annotations", "hop_chains",
+    "rejected_chains", "verified_set", "waiting_chains", "shard_examples", "shards", "stage_done",
 )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def test_near_duplicates_share_a_split_group(home: Path, scenes: Path, tmp_path:
 
 def test_facts_survive_the_warehouse(line: Line) -> None:
     """What the domain reads back has masks, pairs and attributes, and a reason for each uncountable category."""
-    for stage in STAGES[:3]:
+    for stage in STAGES[:4]:
         line.run(stage, batches(line.lake)[:1])
     with line.lake.open() as connection:
         facts = read_facts(connection, batches(line.lake)[0], line.chains.limits)

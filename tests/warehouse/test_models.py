@@ -335,7 +335,7 @@ def test_pending_work_is_that_of_the_line(made: Path, tmp_path: Path) -> None:
     line = new_line(tmp_path / "home")
     take_in(line, made / "scenes", batch_size=2)
     first, second = batches(line.lake)
-    for stage in STAGES[:3]:
+    for stage in STAGES[:4]:
         line.run(stage, [first])
     sql = MODELS["pending_work"].sql
     told = {(row["batch"], row["stage"]): row for row in line.lake.query(sql).to_dicts()}
@@ -372,6 +372,10 @@ SPOILS = {
     "instances_have_picture": "UPDATE instances SET batch = 'b0' WHERE x0 = (SELECT min(x0) FROM instances)",
     "instances_unique": "INSERT INTO instances FROM instances LIMIT 1",
     "pairs_have_picture": "DELETE FROM images WHERE image_id = (SELECT min(image_id) FROM pairs)",
+    "rated_out_ends_there": """
+        INSERT INTO image_ratings BY NAME
+        SELECT image_id, false AS kept, batch FROM categories WHERE category = (SELECT min(category) FROM categories)
+    """,
     "rows_match_ledger": "DELETE FROM pairs WHERE a = (SELECT min(a) FROM pairs)",
     "shard_examples_unique": "INSERT INTO shard_examples FROM shard_examples LIMIT 1",
     "shard_examples_verified": f"DELETE FROM verified_set WHERE {A_CHAIN}",

@@ -53,14 +53,15 @@ class CertifierSettings:
 class Certifier:
     """Certifies chains of one picture; what only depends on the picture is worked out once.
 
-    `read` is the second reader of the words; by default the reader of the composer's English.
+    `read` is the second reader of the words; by default the reader of the composer's English. With None the rule
+    `bound` is left to whoever asks another reader (`words.same_meaning`).
     """
 
     def __init__(
         self,
         facts: Facts,
         settings: CertifierSettings | None = None,
-        read: words.Reader = read_question,
+        read: words.Reader | None = read_question,
     ) -> None:
         self.facts, self.settings, self.read = facts, settings or CertifierSettings(), read
         self.world = World.of(facts)
@@ -76,10 +77,14 @@ class Certifier:
         """The first finding, None for a certified chain, which then counts for `duplicate`."""
         finding = next(self.findings(chain), None)
         if finding is None:
-            question, shape = self._identity(chain)
-            self._questions.add(question)
-            self._programs.add(shape)
+            self.know(chain)
         return finding
+
+    def know(self, chain: Chain) -> None:
+        """From now on the chain counts for `duplicate`."""
+        question, shape = self._identity(chain)
+        self._questions.add(question)
+        self._programs.add(shape)
 
     def findings(self, chain: Chain) -> Iterator[Finding]:
         """Every finding, in the order of `RULES`; later rules are only asked where earlier ones let them."""
@@ -116,7 +121,9 @@ class Certifier:
         yield Necessity(structure, plan, self.world, values, answer).findings
         yield lambda: self_answered(structure, plan, self.scattered)
         yield lambda: words.leakage(chain.question, self.categories)
-        yield lambda: words.bound(chain.question, plan.program, self.facts, self.settings.seed, self.read)
+        read = self.read
+        if read is not None:
+            yield lambda: words.bound(chain.question, plan.program, self.facts, self.settings.seed, read)
         yield lambda: robust(plan, answer, self._disturbed())
 
     def _disturbed(self) -> list[World]:

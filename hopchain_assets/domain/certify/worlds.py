@@ -24,6 +24,7 @@ from hopchain_assets.domain.program import (
     Node,
     Objects,
     Operand,
+    Perceive,
     Pick,
     Program,
     ProgramError,
@@ -34,6 +35,7 @@ from hopchain_assets.domain.world import World
 
 WORLDS = 32
 POOL = 192
+_CONTRARY = {"yes": "no", "no": "yes"}
 
 
 def differing_world(program: Program, other: Program, facts: Facts, seed: int) -> str:
@@ -111,6 +113,9 @@ def _changed(node: Node, program: Program, facts: Facts) -> Iterator[Node]:
         case Filter():
             values = {item.attributes[node.attribute] for item in facts.instances if node.attribute in item.attributes}
             yield from (replace(node, value=value) for value in sorted(values - {node.value}))
+        case Perceive():
+            # as if the words had said the contrary
+            yield replace(node, value=_CONTRARY.get(node.value, "no"))
         case Compare():
             yield from (replace(node, relation=r) for r in sorted(RELATIONS[node.by] - {node.relation}))
             if not isinstance(node.right, str):
@@ -149,7 +154,7 @@ def _world(facts: Facts, random: Random) -> World:
     made = [_altered(item, k, facts, random, mirrored, moving) for k, item in enumerate(items)]
     made = _exchanged(made, random)
     perceptions = {
-        (copy.instance_id, predicate): value
+        (copy.instance_id, predicate): _perhaps_other(value, random)
         for copy, item in zip(made, items, strict=True)
         for (name, predicate), value in facts.perceptions.items()
         if name == item.instance_id
@@ -181,6 +186,11 @@ def _exchanged(items: Sequence[Instance], random: Random) -> list[Instance]:
                 attributes[name] = str(int(value) + random.choice((1, 2)))
         made.append(replace(item, attributes=attributes))
     return made
+
+
+def _perhaps_other(value: str, random: Random) -> str:
+    """What was perceived, or now and then its contrary."""
+    return _CONTRARY.get(value, value) if random.random() < 0.4 else value
 
 
 def _relations(items: Sequence[Instance], random: Random) -> dict[tuple[str, str], Pair]:
