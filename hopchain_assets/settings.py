@@ -105,7 +105,11 @@ def _server(given: Mapping[str, str], prefix: str, beside: Server | None, model:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where everything is, and what the line is set to."""
+    """Where everything is, and what the line is set to.
+
+    `day_cost` and `day_calls` bound what models are paid in a day; `max_cost`, `max_calls` bound this run, and are set
+    by the command line alone.
+    """
 
     home: Path
     catalog: str
@@ -124,9 +128,11 @@ class Settings:
     servers: Servers
     operations: str
     prices_file: Path | None
-    max_cost: float | None
-    max_calls: int | None
+    day_cost: float | None
+    day_calls: int | None
     accept_models: bool
+    max_cost: float | None = None
+    max_calls: int | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -159,8 +165,8 @@ class Settings:
             servers=Servers.load(given),
             operations=given.get("HOPCHAIN_OPERATIONS") or f"sqlite:///{home / 'operations.sqlite'}",
             prices_file=Path(prices).expanduser() if (prices := given.get("HOPCHAIN_PRICES")) else None,
-            max_cost=_optional(given, "HOPCHAIN_MAX_COST", float, 0.0, 1e9),
-            max_calls=_optional(given, "HOPCHAIN_MAX_CALLS", int, 0, 10**9),
+            day_cost=_optional(given, "HOPCHAIN_MAX_COST_A_DAY", float, 0.0, 1e9),
+            day_calls=_optional(given, "HOPCHAIN_MAX_CALLS_A_DAY", int, 0, 10**9),
             accept_models=_switch(given, "HOPCHAIN_ACCEPT_MODELS"),
         )
 
@@ -168,7 +174,17 @@ class Settings:
         """What may be spent on models, for all that shares it."""
         from hopchain_assets.operations.budget import Budget
 
-        return Budget(self.max_cost, self.max_calls)
+        return Budget(self.max_cost, self.max_calls, self.day_cost, self.day_calls)
+
+    def day_is_spent(self) -> bool:
+        """Whether models may not be asked any more today."""
+        budget = self.budget()
+        if self.servers.vlm is None or not budget.limits_day:
+            return False
+        from hopchain_assets.operations.ledger import Ledger
+
+        budget.begin_day(*Ledger(self.operations).spent_today())
+        return budget.day_is_spent()
 
     def line(self, run: str = "", budget: Budget | None = None) -> Line:
         """The line that these settings describe. Opens nothing.

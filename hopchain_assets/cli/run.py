@@ -47,8 +47,8 @@ def run(chosen: tuple[str, ...], max_cost: float | None, max_calls: int | None) 
     run_line(
         replace(
             settings,
-            max_cost=settings.max_cost if max_cost is None else max_cost,
-            max_calls=settings.max_calls if max_calls is None else max_calls,
+            max_cost=max_cost,
+            max_calls=max_calls,
         ),
         chosen,
     )

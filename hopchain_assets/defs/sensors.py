@@ -18,7 +18,7 @@ from hopchain_assets.defs.partitions import IMAGE_BATCH, PARTITIONS, over, range
 from hopchain_assets.defs.resource import LineResource
 from hopchain_assets.domain.records import digest
 from hopchain_assets.stages.landing import Swept, sweep
-from hopchain_assets.stages.line import Line, Owed, pending_hash
+from hopchain_assets.stages.line import ASKING, Line, Owed, pending_hash
 from hopchain_assets.warehouse.landing import batches
 from hopchain_assets.warehouse.parking import park, parked_now, retried_at, try_anew
 from hopchain_assets.warehouse.rows import utc_now
@@ -71,7 +71,9 @@ def pending_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[L
     if state == before["state"] and not before["due"]:
         return dg.SensorResult(skip_reason="nothing is due, and nothing has changed", cursor=context.cursor)
     sync_partitions(instance, batches(lake))
-    due = _due(line.line, before["due"])
+    due, asking = _due(line.line, before["due"])
+    # a run would only find that nobody may be asked; tomorrow it may
+    waiting = asking if line.settings.day_is_spent() else set[str]()
     parked = parked_now(lake)
     try_anew(lake, [name for name, entry in parked.items() if due.get(name) != entry.pending_hash])
     retried = retried_at(lake)
@@ -82,7 +84,7 @@ def pending_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[L
     again: list[dg.RunRequest] = []
     for batch, what in list(due.items()):
         held = parked.get(batch)
-        if batch in at_work or (held and held.pending_hash == what):
+        if batch in at_work or batch in waiting or (held and held.pending_hash == what):
             continue
         if len(at_work) + len(fresh) + len(again) >= MOST_AT_ONCE:
             break
@@ -100,7 +102,10 @@ def pending_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[L
         else:
             fresh[batch] = what
     requests = [*again, *_together(instance, fresh, runs, last)]
-    skip = None if requests else dg.SkipReason(f"{len(at_work)} batches at work, {len(parked)} parked, {len(due)} due")
+    told = f"{len(at_work)} batches at work, {len(parked)} parked, {len(due)} due"
+    if waiting:
+        told += f", {len(waiting)} of them wait: today's budget for models is spent"
+    skip = None if requests else dg.SkipReason(told)
     return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps({"due": due, "state": state}))
 
 
@@ -161,19 +166,25 @@ def _state(line: Line) -> str:
     return f"{line.lake.snapshot()} {digest(*(stage.version for stage in line.stages().values()))}"
 
 
-def _due(line: Line, before: dict[str, str]) -> dict[str, str]:
-    """A hash of what each batch owes, by batch. One with nothing pending still owes the checks of its last run."""
+def _due(line: Line, before: dict[str, str]) -> tuple[dict[str, str], set[str]]:
+    """A hash of what each batch owes, by batch, and the batches for which models are asked before all else.
+
+    One with nothing pending still owes the checks of its last run.
+    """
     versions = {name: stage.version for name, stage in line.stages().items()}
     by_batch: dict[str, list[Owed]] = {}
     for owed in line.backlog():
         by_batch.setdefault(owed.batch, []).append(owed)
     due: dict[str, str] = {}
+    asking: set[str] = set()
     for batch, rows in by_batch.items():
-        if any(row.pending for row in rows):
+        pending = [row.stage for row in rows if row.pending]
+        if pending:
             due[batch] = pending_hash(rows, versions)
+            asking.update([batch] if pending[0] in ASKING else [])
         elif batch in before:
             due[batch] = CHECKS_OWED
-    return due
+    return due, asking
 
 
 def _at_work(instance: dg.DagsterInstance) -> set[str]:

@@ -13,7 +13,7 @@ from hopchain_assets.operations import spending
 from hopchain_assets.operations.database import Database
 from hopchain_assets.operations.questions import Claim, Find, Look, Record, Release
 from hopchain_assets.operations.spending import Average, Spent
-from hopchain_assets.operations.statements import Row, Stored
+from hopchain_assets.operations.statements import Row, Stored, today
 from hopchain_assets.operations.trouble import patiently
 from hopchain_assets.operations.writer import Writer
 
@@ -136,6 +136,20 @@ class Ledger:
     async def run_total(self, run: str) -> tuple[int, float]:
         """Calls and known cost of a run so far."""
         return await self._asked(lambda told: Look(told, lambda connection: spending.run_total(connection, run)))
+
+    async def day_total(self) -> tuple[int, float]:
+        """Calls and known cost of all runs today (UTC)."""
+        since = today()
+        return await self._asked(lambda told: Look(told, lambda connection: spending.total_since(connection, since)))
+
+    def spent_today(self) -> tuple[int, float]:
+        """As `day_total`; needs no `async with`.
+
+        Raises:
+            OperationsError: when the database cannot be read.
+        """
+        with self._database.reading() as connection:
+            return spending.total_since(connection, today()) if connection else (0, 0.0)
 
     def spent_by(self, columns: Sequence[str]) -> list[Spent]:
         """The calls by stage, model, day, purpose or run (`spending.COLUMNS`), one row a group; needs no `async with`.

@@ -44,7 +44,9 @@ class Paid:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._ledger)
-            if self._run and self._budget.limited:
+            if self._budget.limits_day:
+                self._budget.begin_day(*await self._ledger.day_total())
+            if self._run and self._budget.limits_run:
                 self._budget.begin_with(*await self._ledger.run_total(self._run))
             await stack.enter_async_context(self._inner)
             self._open = stack.pop_all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -97,6 +98,13 @@ def averages(connection: sa.Connection, model: str | None = None) -> dict[str, A
 def run_total(connection: sa.Connection, run: str) -> tuple[int, float]:
     """Calls and known cost of a run so far."""
     query = sa.select(sa.func.count(), _sum(calls.c.cost)).where(calls.c.run == run)
+    count, cost = connection.execute(query).one()
+    return int(count), float(cost)
+
+
+def total_since(connection: sa.Connection, when: datetime) -> tuple[int, float]:
+    """Calls and known cost of all runs since a time (naive UTC)."""
+    query = sa.select(sa.func.count(), _sum(calls.c.cost)).where(calls.c.at >= when)
     count, cost = connection.execute(query).one()
     return int(count), float(cost)
 

@@ -80,6 +80,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+def today() -> datetime:
+    """When this day began in UTC, likewise."""
+    return utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def new_id() -> str:
     """The id of a row: time, then chance. Rows that are written later come later, so the index grows at its end."""
     return f"{time.time_ns():016x}{random.getrandbits(32):08x}"

@@ -32,6 +32,8 @@ STAGES = (
     "verified_set",
     "training_shards",
 )
+# stages that ask models, where there are any
+ASKING = ("image_ratings", "categories", "hop_chains")
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,17 @@ def test_a_shared_run_that_leaves_all_as_it_was_is_not_repeated(three_batches: H
     }
 
 
+def test_batches_that_need_models_wait_while_the_day_is_spent(mended: Home) -> None:
+    """No run is requested that could ask nobody, nothing is parked, and with a larger budget they go on."""
+    with desk(mended) as at:
+        model = {"HOPCHAIN_VLM_URL": "http://127.0.0.1:9/v1"}
+        held = at.with_settings(**model, HOPCHAIN_MAX_CALLS_A_DAY="0")
+        assert due(held.settings) and [held.tick("pending") for _ in range(2)] == [[], []]
+        assert not parked_now(held.lake)
+        freed = at.with_settings(**model, HOPCHAIN_MAX_CALLS_A_DAY="1")
+        assert {batch for request in freed.tick("pending") for batch in covered(request, at.batches)} == set(at.batches)
+
+
 def ended_well(at: Desk, request: dg.RunRequest) -> None:
     """A run that did nothing, and ended well."""
     run = never_began(at, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 
 import pytest
 
@@ -99,3 +100,25 @@ def test_a_budget_that_is_not_reached_stops_nobody(sqlite_url: str, limits: tupl
     """All are asked."""
     replies = ask_all(paid(Model(), sqlite_url, budget=Budget(*limits)), [question(n) for n in range(9)])
     assert all(isinstance(reply, Reply) for reply in replies)
+
+
+def test_a_day_has_a_budget_of_all_its_runs(sqlite_url: str) -> None:
+    """What another run paid today counts, and the sentence says that tomorrow is another day."""
+    model = Model()
+    ask_all(paid(model, sqlite_url, run="a"), [question(n) for n in range(3)])
+    replies = ask_all(
+        paid(model, sqlite_url, run="b", budget=Budget(None, None, None, 5)), [question(n) for n in range(9)]
+    )
+    assert len(model.asked) == 5
+    refused = [reply for reply in replies if isinstance(reply, BudgetSpent)]
+    assert len(refused) == 4 and all("HOPCHAIN_MAX_CALLS_A_DAY" in str(error) for error in refused)
+
+
+def test_yesterday_does_not_count(sqlite_url: str) -> None:
+    """A row of the day before leaves today's budget whole."""
+    model = Model()
+    ask_all(paid(model, sqlite_url), [question(n) for n in range(3)])
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE calls SET at = datetime(at, '-1 day')")
+    ask_all(paid(model, sqlite_url, budget=Budget(None, None, None, 2)), [question(n) for n in range(3, 9)])
+    assert len(model.asked) == 5
