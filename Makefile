@@ -12,7 +12,7 @@ run: $(STAMP)
 	@$(BIN)/hopchain demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 ui: $(STAMP)
 	@$(BIN)/hopchain ui

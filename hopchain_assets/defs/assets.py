@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-from hopchain_assets.defs.metadata import SHOWN, changed, pages
+from hopchain_assets.defs.metadata import SHOWN, changed, pages, paid_metadata
 from hopchain_assets.defs.partitions import IMAGE_BATCH
 from hopchain_assets.defs.pictures import chains_metadata, masks_metadata
 from hopchain_assets.defs.plots import ratings_metadata
@@ -157,9 +157,10 @@ def _run(context: dg.AssetExecutionContext, line: LineResource, stage: str, pict
     # all batches before the first page: its totals are those of the end of the run
     reports = line.run(stage, context.partition_keys, context.run.run_id)
     told = pages(line.line.lake, stage, reports)
+    paid = paid_metadata(line.settings, stage, context.run.run_id)
     for report in reports:
         context.log.info(f"{stage} {report.batch}: {report.pending_before} pending, {report.pending_after} after it")
         # pictures first, as they are what one comes to see; drawing them again for many batches would only cost
         worth_it = changed(report) or len(reports) <= FEW_BATCHES
         shown = pictures(line.line, report.batch) if pictures and worth_it else {}
-        context.add_asset_metadata(shown | told[report.batch], partition_key=report.batch)
+        context.add_asset_metadata(shown | told[report.batch] | paid, partition_key=report.batch)

@@ -9,6 +9,8 @@ import dagster as dg
 import polars as pl
 
 from hopchain_assets.export.markdown import table_markdown
+from hopchain_assets.operations.ledger import Ledger
+from hopchain_assets.settings import Settings
 from hopchain_assets.stages.engine import StageReport
 from hopchain_assets.warehouse.lake import Lake
 
@@ -86,6 +88,23 @@ def pages(lake: Lake, stage: str, reports: Sequence[StageReport]) -> dict[str, M
             found[batch][f"{label}: {value}" if column else label] = dg.MetadataValue.int(count)
     for batch, sample in _samples(lake, shown, batches).items():
         found[batch]["sample"] = dg.MetadataValue.md(table_markdown(sample.to_dicts(), shown.columns))
+    return found
+
+
+def paid_metadata(settings: Settings, stage: str, run: str) -> Metadata:
+    """What the run has paid to models for a stage, all batches together; nothing where nobody is asked."""
+    if settings.servers.vlm is None:
+        return {}
+    found: Metadata = {}
+    for spent in Ledger(settings.operations).spent_by(["stage"], run):
+        if spent.group == (stage,):
+            found["calls paid in this run"] = dg.MetadataValue.int(spent.calls)
+            found["of those unusable"] = dg.MetadataValue.int(spent.unusable)
+            found["tokens in"] = dg.MetadataValue.int(spent.prompt_tokens)
+            found["tokens out"] = dg.MetadataValue.int(spent.completion_tokens)
+            found["of those reasoning"] = dg.MetadataValue.int(spent.reasoning_tokens)
+            if spent.unpriced_calls < spent.calls:
+                found["cost"] = dg.MetadataValue.float(round(spent.cost, 6))
     return found
 
 

@@ -151,13 +151,15 @@ class Ledger:
         with self._database.reading() as connection:
             return spending.total_since(connection, today()) if connection else (0, 0.0)
 
-    def spent_by(self, columns: Sequence[str]) -> list[Spent]:
+    def spent_by(self, columns: Sequence[str], run: str | None = None) -> list[Spent]:
         """The calls by stage, model, day, purpose or run (`spending.COLUMNS`), one row a group; needs no `async with`.
+
+        Those of one run alone, where it is given.
 
         Raises:
             OperationsError: when the database cannot be read.
         """
-        return self._read(lambda connection: spending.spent_by(connection, columns)) or []
+        return self._read(lambda connection: spending.spent_by(connection, columns, run)) or []
 
     def averages(self, model: str | None = None) -> dict[str, Average]:
         """By purpose: calls per input, and a call's mean cost, tokens, seconds; of one model, where it is given.

@@ -51,8 +51,8 @@ class Average(NamedTuple):
     seconds: float
 
 
-def spent_by(connection: sa.Connection, columns: Sequence[str]) -> list[Spent]:
-    """The calls by these columns (of `COLUMNS`), in their order.
+def spent_by(connection: sa.Connection, columns: Sequence[str], run: str | None = None) -> list[Spent]:
+    """The calls by these columns (of `COLUMNS`), in their order; of one run alone, where it is given.
 
     Raises:
         ValueError: for a column that is none of them.
@@ -74,6 +74,8 @@ def spent_by(connection: sa.Connection, columns: Sequence[str]) -> list[Spent]:
         _sum(calls.c.seconds),
         _sum(calls.c.cost),
     ).select_from(calls)
+    if run is not None:
+        query = query.where(calls.c.run == run)
     rows = connection.execute(query.group_by(*by).order_by(*by)).all() if by else connection.execute(query).all()
     return [_spent(tuple(map(str, row[: len(by)])), row[len(by) :]) for row in rows]
 
