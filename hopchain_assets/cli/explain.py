@@ -18,6 +18,7 @@ from hopchain_assets.export.words import (
     KIND_WORDS,
     QUERY_TYPE_WORDS,
     Entry,
+    form_words,
     result_words,
 )
 from hopchain_assets.stages.entries import Rejected, entries, starting_with
@@ -96,7 +97,7 @@ def _print(entry: Entry, calls: list[ClosestCall], sql: str, drawn: Path) -> Non
     say(console, f"State    {plain(entry.note if entry.state == 'verified' else f'waiting, {entry.note}')}")
     say(
         console,
-        f"Chain    {chain.chain_id}, {len(chain.hops)} hops, type {chain.query_type} ({meaning}), {chain.skeleton}",
+        f"Chain    {chain.chain_id}, {len(chain.hops)} hops, type {chain.query_type} ({meaning}), {form_words(chain)}",
     )
     split = f", in the {entry.split} shards" if entry.split else ""
     say(console, f"Picture  {plain(entry.name)}{split}")

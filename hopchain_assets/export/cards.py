@@ -14,7 +14,7 @@ from hopchain_assets.export.closest_calls import ClosestCall, closest_calls
 from hopchain_assets.export.drawing import draw_chain, open_picture, thumbnail_data_uri
 from hopchain_assets.export.marks import category_colours
 from hopchain_assets.export.page import text
-from hopchain_assets.export.words import KIND_WORDS, LEVEL_WORDS, QUERY_TYPE_WORDS, Entry, result_words
+from hopchain_assets.export.words import KIND_WORDS, LEVEL_WORDS, QUERY_TYPE_WORDS, Entry, form_words, result_words
 
 _PLAIN_BYTES = 150_000
 _CHAIN_BYTES = 120_000
@@ -60,7 +60,7 @@ def _badges(entry: Entry) -> str:
         f'<li class="{"good" if entry.state == "verified" else "wait"}">{text(entry.state)}</li>',
         f"<li>{len(chain.hops)} hops</li>",
         f'<li title="{text(meaning)}">type {text(chain.query_type)}</li>',
-        f"<li>{text(chain.skeleton)}</li>",
+        f"<li>{text(form_words(chain))}</li>",
     ]
     if entry.split:
         badges.append(f"<li>{text(entry.split)}</li>")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from hopchain_assets.export.drawing import draw_chain, open_picture, thumbnail_data_uri
-from hopchain_assets.export.words import KIND_WORDS, Entry, clean_text, result_words, shortened
+from hopchain_assets.export.words import KIND_WORDS, Entry, clean_text, form_words, result_words, shortened
 
 _VALUE_LENGTH = 160
 _PICTURE_BYTES = 80_000
@@ -47,7 +47,7 @@ def chain_markdown(entry: Entry) -> str:
         }
         for hop in chain.hops
     ]
-    facts_line = " · ".join(part for part in (entry.state, entry.split, chain.skeleton, entry.licence) if part)
+    facts_line = " · ".join(part for part in (entry.state, entry.split, form_words(chain), entry.licence) if part)
     return "\n\n".join(
         [
             f"![the picture with its chain]({uri})",

@@ -46,7 +46,7 @@ _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*")
 _TEXT = pa.string()
 _EXTRA_TEXTS = (
     "example_id", "chain_id", "image_id", "query_type", "skeleton",
-    "license", "license_url", "attribution", "source_page", "verified_by",
+    "license", "license_url", "attribution", "source_page", "verified_by", "generator",
 )  # fmt: skip
 _SCHEMA = pa.schema(
     {
@@ -81,6 +81,7 @@ class Example:
     attribution: str
     source_page: str
     verified_by: str
+    generator: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,12 @@ class Entry:
     note: str = ""
 
 
+def form_words(chain: Chain) -> str:
+    """The form that a chain was composed by, or the model that wrote it: the stand-in is told by its name."""
+    who = chain.generator.removeprefix("vlm/")
+    return chain.skeleton if who == chain.generator else f"written by {clean_text(who)}"
+
+
 def clean_text(text: str) -> str:
     """One line without control, formatting (bidirectional overrides too) or surrogate characters.
 

@@ -17,7 +17,7 @@ from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.pictures import PictureStore
 
-CODE = 1
+CODE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ class TrainingShards:
             attribution=credit,
             source_page=row["source_page"] or "",
             verified_by=row["verified_by"],
+            generator=row["generator"],
         )
 
 
@@ -121,7 +122,7 @@ SELECT shard_path, split, sha256, n_rows, byte_size FROM shards
 WHERE batch NOT IN (SELECT batch FROM parked WHERE retried_at IS NULL) ORDER BY ALL
 """
 _EXAMPLES = """
-SELECT v.chain_id, v.image_id, v.question, v.answer, v.verified_by, c.n_hops, c.query_type, c.skeleton,
+SELECT v.chain_id, v.image_id, v.question, v.answer, v.verified_by, c.n_hops, c.query_type, c.skeleton, c.generator,
        i.split_group, i.license, i.license_url, i.author, i.source_page
 FROM verified_set AS v
 JOIN hop_chains AS c ON c.chain_id = v.chain_id AND c.batch = v.batch

@@ -48,6 +48,7 @@ def example(number: int, split: Split = "train", **changes: Any) -> Example:
         "n_hops": 4,
         "query_type": "C",
         "skeleton": "walk",
+        "generator": "composer",
         "license": "CC BY 2.0",
         "license_url": "https://creativecommons.org/licenses/by/2.0/",
         "attribution": "Zoë, Ångström & 李",
