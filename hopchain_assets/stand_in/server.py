@@ -84,18 +84,25 @@ class Server:
             body = completion(asked, None, "I cannot help with this picture. (The stand-in refuses on purpose.)")
         response = web.StreamResponse(headers={"Content-Type": JSON})
         response.content_length = len(body)
-        await response.prepare(request)
-        if fault == "cut":
-            await response.write(body[: len(body) // 2])
-            self.log.add(_entry(asked, status=200, fault=fault, cut=True))
-            if request.transport is not None:
-                request.transport.close()
+        try:
+            await response.prepare(request)
+            if fault == "cut":
+                await response.write(body[: len(body) // 2])
+                self._log_cut(asked, fault)
+                if request.transport is not None:
+                    request.transport.close()
+                return response
+            await response.write(body)
+            await response.write_eof()
+        except ConnectionError:
+            # whoever asked has gone meanwhile, as a killed run has
+            self._log_cut(asked, fault)
             return response
-        await response.write(body)
-        await response.write_eof()
-        usable = fault not in ("broken_json", "refusal")
-        self._log(asked, answer, fault, usable)
+        self._log(asked, answer, fault, usable=fault not in ("broken_json", "refusal"))
         return response
+
+    def _log_cut(self, asked: Request, fault: str) -> None:
+        self.log.add(_entry(asked, status=200, fault=fault, cut=True))
 
     def _log(self, asked: Request, answer: Answer, fault: str, usable: bool) -> None:
         wire = {"wire": fault} if fault else {}
