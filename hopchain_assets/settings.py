@@ -186,6 +186,10 @@ class Settings:
         budget.begin_day(*Ledger(self.operations).spent_today())
         return budget.day_is_spent()
 
+    def lake(self) -> Lake:
+        """The warehouse, whatever the settings say of models. Opens nothing."""
+        return Lake(self.catalog, self.data_path, self.home / "locks")
+
     def line(self, run: str = "", budget: Budget | None = None) -> Line:
         """The line that these settings describe. Opens nothing.
 
@@ -194,7 +198,7 @@ class Settings:
             budget: shared with other lines; by default this line has one of its own.
         """
         return Line(
-            lake=Lake(self.catalog, self.data_path, self.home / "locks"),
+            lake=self.lake(),
             pictures=PictureStore(self.picture_folder),
             shard_folder=self.shard_folder,
             chains=self.chains,

@@ -9,12 +9,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPException, HTTPMessage
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 from urllib.error import HTTPError
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import click
 import duckdb
@@ -23,7 +24,10 @@ from rich.text import Text
 
 from hopchain_assets.cli.ending import EXIT_FAILED, one_sentence
 from hopchain_assets.cli.screen import command, count, load_settings, out, plain, plural, say, show, table
-from hopchain_assets.settings import Server, Settings
+from hopchain_assets.operations.ledger import Ledger
+from hopchain_assets.operations.prices import Prices
+from hopchain_assets.ports.vlm import ServerUnavailable
+from hopchain_assets.settings import Server, Servers, Settings, SettingsError
 from hopchain_assets.stages.overview import figures
 from hopchain_assets.warehouse.connect import WarehouseError, attached
 from hopchain_assets.warehouse.lake import Lake
@@ -34,10 +38,21 @@ EXTENSIONS = ("ducklake", "sqlite-scanner", "postgres-scanner", "httpfs")
 EXTRAS = ("torch", "vllm")
 LEAST_FREE_BYTES = 1_000_000_000
 ANSWER_SECONDS = 5
+# what a check may end with besides `Ailment`: each is a sentence already
+TOLD = (WarehouseError, SettingsError, ServerUnavailable, OSError, duckdb.Error, metadata.PackageNotFoundError)
 
 
 class Ailment(Exception):
     """Something to mend; the message says what to do."""
+
+
+class NoRedirect(HTTPRedirectHandler):
+    """Follows nothing: the key of one address would be sent to another."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> None:
+        """No request instead; the redirect is then an `HTTPError`."""
 
 
 @click.command()
@@ -53,6 +68,7 @@ def doctor(ctx: click.Context) -> None:
         ("warehouse", _warehouse),
         ("dagster home", _dagster_home),
         ("pictures and fonts", _pictures),
+        ("ledger and prices", _ledger),
         ("models", _models),
         ("extras", _extras),
     ]
@@ -61,7 +77,7 @@ def doctor(ctx: click.Context) -> None:
     for name, check in checks:
         try:
             found, style, mark = check(settings), "green", "ok"
-        except (Ailment, WarehouseError, OSError, duckdb.Error, metadata.PackageNotFoundError) as error:
+        except (Ailment, *TOLD) as error:
             found, style, mark = one_sentence(error), "bold red", "mend"
             sick += 1
         rows.add_row(name, Text(mark, style), plain(found))
@@ -116,7 +132,7 @@ def _home(settings: Settings) -> str:
 
 
 def _warehouse(settings: Settings) -> str:
-    lake = settings.line().lake
+    lake = settings.lake()
     try:
         sizes = figures(lake)
     except WarehouseError as error:
@@ -150,22 +166,43 @@ def _pictures(_: Settings) -> str:
     return f"JPEG, PNG and WebP; text in {font.getname()[0]}"
 
 
+def _ledger(settings: Settings) -> str:
+    ledger, prices = Ledger(settings.operations), Prices.load(settings.prices_file)
+    calls, _ = ledger.spent_today()
+    priced = plural(len(prices.by_model), "price") if settings.prices_file else "no prices"
+    return f"{ledger.shown}: {plural(calls, 'call')} today; {priced}"
+
+
 def _models(settings: Settings) -> str:
     """Whether the servers of the settings answer, and list the models that are asked for."""
     servers = settings.servers
     if servers.vlm is None:
         return "none is asked; HOPCHAIN_VLM_URL names a server (docs/serving.md)"
     found = [_served(server) for server in (servers.vlm, servers.binder, servers.perceiver) if server]
-    return ", ".join(dict.fromkeys(found))
+    return "; ".join([*dict.fromkeys(found), *_own_words(servers)])
+
+
+def _own_words(servers: Servers) -> list[str]:
+    """What to say where the model that writes also judges what it wrote."""
+    writer = servers.vlm
+    roles = (("binder", servers.binder), ("perceiver", servers.perceiver))
+    same = [role for role, one in roles if one and writer and (one.url, one.model) == (writer.url, writer.model)]
+    return [f"the {role} reads its own words: samples of one model share its errors" for role in same]
 
 
 def _served(server: Server) -> str:
+    # a password in an address is refused before anything is asked or shown
+    server.client()
     request = Request(f"{server.url}/models", headers={"Authorization": f"Bearer {server.key}"} if server.key else {})
     try:
         # as the line itself asks: past any proxy
-        with build_opener(ProxyHandler({})).open(request, timeout=ANSWER_SECONDS) as reply:
+        with build_opener(ProxyHandler({}), NoRedirect).open(request, timeout=ANSWER_SECONDS) as reply:
             listed = [str(one["id"]) for one in json.load(reply)["data"]]
     except HTTPError as error:
+        if 300 <= error.code < 400:
+            raise Ailment(
+                f"{server.url} answers with a redirect: set {server.settings}_URL to the address itself"
+            ) from error
         hint = f": set {server.settings}_KEY" if error.code in (401, 403) else ""
         raise Ailment(f"{server.url} answers {error.code}{hint}") from error
     except (OSError, HTTPException) as error:

@@ -27,6 +27,7 @@ ASSUMED = {
     "write": Usage(5_000, 8_000),
     "repair": Usage(6_500, 6_000),
     "bind": Usage(1_800, 4_000),
+    "perceive": Usage(600, 1_000),
 }
 
 
@@ -47,7 +48,8 @@ class Estimate:
 def plan(form: str) -> None:
     """Show what the settings make pending or stale, and estimate calls to models and their cost. Runs nothing.
 
-    What the ledger holds already is asked for again without being paid for, so the estimate is the most to expect.
+    Calls and cost are means of what the ledger has seen, or guesses where it has seen nothing: a run may take more, as
+    nobody knows how many questions must be mended and read back. What the ledger holds is not paid for again.
     """
     settings = load_settings()
     line = settings.line()
@@ -100,14 +102,17 @@ def _estimates(settings: Settings, due: Sequence[Planned]) -> list[Estimate]:
     if servers.vlm is None or servers.binder is None:
         return []
     ledger, prices = Ledger(settings.operations), Prices.load(settings.prices_file)
-    by_model = {model: ledger.averages(model) for model in {servers.vlm.model, servers.binder.model}}
+    asked = {"bind": servers.binder, "perceive": servers.perceiver}
+    by_model = {one.model: ledger.averages(one.model) for one in (servers.vlm, *asked.values()) if one}
     found: list[Estimate] = []
     for one in due:
         if not one.asked:
             continue
         for purpose, calls in _questions(one.stage, settings.chains.writer).items():
-            model = servers.binder.model if purpose == "bind" else servers.vlm.model
-            found.append(_estimate(one, purpose, calls, model, by_model[model], prices))
+            server = asked.get(purpose, servers.vlm)
+            # whether anything needs a look nobody can guess: it is told where the ledger has seen it
+            if server and (purpose != "perceive" or purpose in by_model[server.model]):
+                found.append(_estimate(one, purpose, calls, server.model, by_model[server.model], prices))
     return found
 
 
@@ -116,7 +121,8 @@ def _questions(stage: str, writer: WriterSettings) -> Mapping[str, float]:
     if stage != WRITING:
         return {ONE_QUESTION[stage]: 1}
     chains = writer.combinations * writer.wanted
-    return {"write": writer.combinations, "repair": 0.5 * chains if writer.repairs else 0, "bind": SAMPLES * chains}
+    repairs = 0.5 * chains if writer.repairs else 0
+    return {"write": writer.combinations, "repair": repairs, "bind": SAMPLES * chains, "perceive": 0}
 
 
 def _estimate(

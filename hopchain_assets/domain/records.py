@@ -129,6 +129,10 @@ class Finding:
     detail: str
 
 
+# rules beside the certifier's: a model that was to write or read gave nothing to judge, or did not answer
+UNUSABLE, NO_REPLY = NOT_WRITTEN = ("unusable_reply", "no_reply")
+
+
 def normal_question(question: str) -> str:
     """Case, punctuation and spacing do not make another question."""
     return " ".join(re.findall(r"[a-z0-9.]+", question.lower().replace(". ", " ").rstrip(".")))

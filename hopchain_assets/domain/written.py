@@ -6,6 +6,8 @@ claims (the answer, what each hop finds) stays as it was claimed, so that a wron
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,11 @@ from hopchain_assets.domain.world import World, members_of
 SKELETON = "written"
 # predicates that an object in a crop is asked about
 PREDICATES = 2
+
+# white space but for control characters, which are no part of a text
+_SPACES = re.compile(r"[^\S\x1c-\x1f\x85]+")
+# "is standing" and "standing" say the same of an object
+_FILLERS = re.compile(r"^(?:(?:that|who|which)\s+)?(?:(?:is|are|was|were|being)\s+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,19 @@ class Draft:
     program: object
     hops: Sequence[StatedHop]
     answer: str
+
+
+def spoken(text: str) -> str:
+    """A question as it is shown and read: in NFKC form, with single spaces.
+
+    Signs that cannot be seen stay, so that the rule `leakage` finds them.
+    """
+    return _SPACES.sub(" ", unicodedata.normalize("NFKC", text)).strip(" ")
+
+
+def bare(predicate: str) -> str:
+    """The predicate in its barest words: `standing` for "who is Standing"."""
+    return _FILLERS.sub("", " ".join(predicate.lower().split()))
 
 
 def program_of(draft: Draft) -> Program | Finding:
@@ -101,12 +121,15 @@ def looked_at(program: Program, facts: Facts, question: str) -> list[tuple[str, 
     asked: dict[tuple[str, str], None] = {}
     structure = Structure.of(program)
     nodes = [node for node in program.nodes if isinstance(node, Perceive)]
-    if len({node.predicate for node in nodes}) > PREDICATES:
+    predicates = sorted({node.predicate for node in nodes})
+    if len(predicates) > PREDICATES:
         return Finding("decisive", f"more than {PREDICATES} different things are to be perceived")
+    if len({bare(predicate) for predicate in predicates}) < len(predicates):
+        return Finding("bound", f"{' and '.join(map(repr, predicates))} say the same: one of them is enough")
     for node in nodes:
         if node.value not in ("yes", "no"):
             return Finding("decisive", f"perceive at {node.id}: the value is yes or no, not {node.value!r}")
-        if node.predicate.lower() not in question.lower():
+        if not _says(question, node.predicate):
             return Finding("bound", f"the words do not say {node.predicate!r}, which {node.id} asks for")
         category = structure.base(node.id).category
         members = [item.instance_id for item in facts.instances if item.category == category]
@@ -116,6 +139,13 @@ def looked_at(program: Program, facts: Facts, question: str) -> list[tuple[str, 
             )
         asked.update(((name, node.predicate), None) for name in members)
     return list(asked)
+
+
+def _says(question: str, predicate: str) -> bool:
+    """Whether the predicate stands in the question as whole words; a joined word ("warm-coloured") is one."""
+    words = spoken(predicate).lower()
+    pattern = rf"(?<!\w)(?<!\w-){re.escape(words)}(?!-?\w)"
+    return bool(words) and re.search(pattern, spoken(question).lower()) is not None
 
 
 def _by_look(structure: Structure, hops: Sequence[StatedHop]) -> Mapping[str, StatedHop] | Finding:

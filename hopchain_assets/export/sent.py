@@ -17,6 +17,13 @@ QUALITY = 90
 MARGIN = 0.1
 # smaller pictures become fewer patches than a model can tell anything by
 LEAST_SIDE = 224
+# of a whole picture, unless the settings say otherwise
+SENT_PIXELS = 1_500_000.0
+# how many crops cost as much as the whole picture: with six of them a question costs at most two and a half pictures
+CROPS_A_PICTURE = 4
+
+# all that decides the bytes, beside how large they may be
+FORM = (QUALITY, MARGIN, LEAST_SIDE, CROPS_A_PICTURE)
 
 
 def as_sent(data: bytes, most_pixels: float) -> Picture:
@@ -36,15 +43,18 @@ def as_sent(data: bytes, most_pixels: float) -> Picture:
         return _jpeg(image.convert("RGB").resize(size, Image.Resampling.LANCZOS))
 
 
-def crops_sent(data: bytes, boxes: Iterable[Box]) -> Sequence[Picture]:
+def crops_sent(data: bytes, boxes: Iterable[Box], most_pixels: float = SENT_PIXELS) -> Sequence[Picture]:
     """What lies in each box (xyxy, pixels) of a stored picture and a tenth around it, small ones enlarged.
+
+    Where the whole picture may have `most_pixels`, a crop has at most a quarter of them, and 224 x 224 in any case.
 
     Raises:
         OSError: when the bytes are no picture.
     """
+    most = max(most_pixels / CROPS_A_PICTURE, LEAST_SIDE**2)
     with Image.open(io.BytesIO(data)) as image:
         whole = image.convert("RGB")
-    return [_jpeg(_enlarged(whole.crop(_around(box, whole.size)))) for box in boxes]
+    return [_jpeg(_fitted(whole.crop(_around(box, whole.size)), most)) for box in boxes]
 
 
 def _around(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -54,11 +64,17 @@ def _around(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
     return left, top, min(size[0], max(left + 1, math.ceil(x1 + dx))), min(size[1], max(top + 1, math.ceil(y1 + dy)))
 
 
-def _enlarged(crop: Image.Image) -> Image.Image:
+def _fitted(crop: Image.Image, most: float) -> Image.Image:
+    """The crop with a longer side of at least `LEAST_SIDE`, and at most so many pixels."""
     times = LEAST_SIDE / max(crop.size)
-    if times <= 1:
+    if times > 1:
+        return crop.resize((round(crop.width * times) or 1, round(crop.height * times) or 1), Image.Resampling.BICUBIC)
+    times = math.sqrt(most / (crop.width * crop.height))
+    if times >= 1:
         return crop
-    return crop.resize((round(crop.width * times) or 1, round(crop.height * times) or 1), Image.Resampling.BICUBIC)
+    # rounded down, so that the bound holds
+    size = max(1, math.floor(crop.width * times)), max(1, math.floor(crop.height * times))
+    return crop.resize(size, Image.Resampling.LANCZOS)
 
 
 def _jpeg(image: Image.Image) -> Picture:

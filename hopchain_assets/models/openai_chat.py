@@ -19,11 +19,14 @@ from hopchain_assets.models.chat_reply import MOST_BYTES, Completion, read_reply
 from hopchain_assets.models.gate import Gate
 from hopchain_assets.models.retrying import Pauses, Trouble, retried
 from hopchain_assets.models.server_errors import Failure, Server
-from hopchain_assets.ports.vlm import Ask, Reply, T
+from hopchain_assets.ports.vlm import Ask, CallFailed, Reply, ServerUnavailable, T
 
 _CONNECT_SECONDS = 30.0
 # vLLM's server closes connections that were idle for 5 s: one that is used in that moment would be cut
 _IDLE_SECONDS = 4.0
+
+# so many questions in a row without one reply (or as many as may be under way at once) are not the questions' trouble
+_FAILED_IN_A_ROW = 16
 
 _Arrived = tuple[Completion, float]
 
@@ -34,6 +37,8 @@ class OpenAiChat:
 
     `url` ends in `/v1`. Between `least` and `most` questions are under way at once, as many as the server bears. An
     attempt may take `timeout` seconds. `settings` begins the names of the settings that errors tell to set.
+
+    Questions that fail in a row, with no reply between them, become the server's trouble: `ServerUnavailable`.
 
     Raises:
         ValueError: when the address or the key cannot be used.
@@ -50,6 +55,7 @@ class OpenAiChat:
     settings: str = "HOPCHAIN_VLM"
     pauses: Pauses = field(default_factory=Pauses)
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
+    _failed: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.url, self.key = _checked_url(self.url, self.settings), _checked_key(self.key, self.settings)
@@ -65,6 +71,8 @@ class OpenAiChat:
             raise RuntimeError("this model is entered already: it serves one event loop at a time")
         # what was learnt of the server is kept; places and waiters of an earlier event loop are not
         self._gate = Gate(self.least, self.most, self._gate.limit)
+        # counted through small batches; who enters again after the server was given up has mended it
+        self._failed = self._failed if self._failed < self._most_failed else 0
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
@@ -82,8 +90,23 @@ class OpenAiChat:
             await session.close()
 
     async def ask(self, ask: Ask[T]) -> Reply[T]:
-        completion, seconds = await retried(lambda: self._attempt(ask), self.attempts, self.pauses)
+        try:
+            completion, seconds = await retried(lambda: self._attempt(ask), self.attempts, self.pauses)
+        except CallFailed as error:
+            self._failed += 1
+            if self._failed < self._most_failed:
+                raise
+            raise ServerUnavailable(
+                f"{self._failed} questions in a row have failed at {self.url}, the last: {error}; mend the server and "
+                "run again"
+            ) from error
+        # a reply that cannot be used is a reply: the server works
+        self._failed = 0
         return read_reply(ask, completion, self.model, seconds)
+
+    @property
+    def _most_failed(self) -> int:
+        return max(_FAILED_IN_A_ROW, self.most)
 
     async def _attempt(self, ask: Ask[Any]) -> _Arrived | Trouble:
         # the place is given back before a pause: who waits for a retry keeps nobody out

@@ -148,8 +148,7 @@ class Ledger:
         Raises:
             OperationsError: when the database cannot be read.
         """
-        with self._database.reading() as connection:
-            return spending.total_since(connection, today()) if connection else (0, 0.0)
+        return self._read(lambda connection: spending.total_since(connection, today())) or (0, 0.0)
 
     def spent_by(self, columns: Sequence[str], run: str | None = None) -> list[Spent]:
         """The calls by stage, model, day, purpose or run (`spending.COLUMNS`), one row a group; needs no `async with`.

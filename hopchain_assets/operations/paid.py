@@ -28,6 +28,7 @@ class Paid:
     def __init__(self, inner: Vlm, ledger: Ledger, prices: Prices, budget: Budget, run: str) -> None:
         self._inner, self._ledger, self._prices, self._budget, self._run = inner, ledger, prices, budget, run
         self._open = AsyncExitStack()
+        self._turns = self._all_turns()
 
     @property
     def model(self) -> str:
@@ -42,6 +43,8 @@ class Paid:
         return self._inner.width
 
     async def __aenter__(self) -> Self:
+        # waiters of an earlier event loop are not those of this one
+        self._turns = self._all_turns()
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._ledger)
             if self._budget.limits_day:
@@ -68,13 +71,19 @@ class Paid:
         found = await self._ledger.shared(key, lambda: self._found(key, ask))
         return _reused(ask, found) if isinstance(found, Stored) else found
 
+    def _all_turns(self) -> asyncio.Semaphore:
+        """As many turns as the model can take questions: what is under way at once, and may exceed a cost."""
+        return asyncio.Semaphore(max(1, self._inner.width))
+
     async def _found(self, key: str, ask: Ask[T]) -> tuple[Reply[T], Stored]:
         look = FIRST_LOOK
         while (stored := await self._ledger.find(key)) is None:
-            with self._budget.place() as place:
-                claim = await self._ledger.claim(key)
-                if isinstance(claim, Claim):
-                    return await self._bought(ask, claim, place)
+            # who only waits for its turn would have a place in the budget before the others' cost is known
+            async with self._turns:
+                with self._budget.place() as place:
+                    claim = await self._ledger.claim(key)
+                    if isinstance(claim, Claim):
+                        return await self._bought(ask, claim, place)
             if claim is not None:
                 stored = claim
                 break

@@ -43,7 +43,7 @@ class Spent:
 
 
 class Average(NamedTuple):
-    """A purpose's calls for each input, and of a call the cost (None where unknown), all its tokens, its seconds."""
+    """A purpose's calls for each input that had any, and of a call the cost (None where unknown), tokens, seconds."""
 
     calls_per_input: float
     cost: float | None
@@ -81,20 +81,50 @@ def spent_by(connection: sa.Connection, columns: Sequence[str], run: str | None 
 
 
 def averages(connection: sa.Connection, model: str | None = None) -> dict[str, Average]:
-    """By purpose, what its calls were like; of one model only, where it is given."""
-    query = sa.select(
-        calls.c.purpose,
-        sa.func.count() * 1.0 / sa.func.count(sa.distinct(calls.c.input_id)),
-        sa.func.avg(calls.c.cost),
-        sa.func.avg(calls.c.prompt_tokens + calls.c.completion_tokens),
-        sa.func.avg(calls.c.seconds),
-    ).group_by(calls.c.purpose)
-    if model is not None:
-        query = query.where(calls.c.model == model)
+    """By purpose, what its calls were like; of one model only, where it is given.
+
+    Calls for each input are those of the last run that asked about it: runs with other prompts or settings asked anew.
+    """
+    asked = sa.true() if model is None else calls.c.model == model
+    each = _last_runs(asked)
+    each = sa.select(each.c.purpose, sa.func.avg(each.c.number).label("mean")).where(each.c.place == 1)
+    each = each.group_by(each.selected_columns.purpose).subquery()
+    query = (
+        sa.select(
+            calls.c.purpose,
+            # one for each purpose, like the purpose itself
+            sa.func.max(each.c.mean),
+            sa.func.avg(calls.c.cost),
+            sa.func.avg(calls.c.prompt_tokens + calls.c.completion_tokens),
+            sa.func.avg(calls.c.seconds),
+        )
+        .join(each, each.c.purpose == calls.c.purpose)
+        .where(asked)
+        .group_by(calls.c.purpose)
+    )
     return {
         purpose: Average(float(ratio), None if cost is None else float(cost), float(tokens), float(seconds))
         for purpose, ratio, cost, tokens, seconds in connection.execute(query)
     }
+
+
+def _last_runs(asked: sa.ColumnElement[bool]) -> sa.Subquery:
+    """How many calls each run made for a purpose and an input, and the run's place for them: 1 is the last."""
+    per_run = (
+        sa.select(
+            calls.c.purpose,
+            calls.c.input_id,
+            calls.c.run,
+            sa.func.count().label("number"),
+            sa.func.max(calls.c.at).label("last"),
+        )
+        .where(asked)
+        .group_by(calls.c.purpose, calls.c.input_id, calls.c.run)
+        .subquery()
+    )
+    latest = (per_run.c.last.desc(), per_run.c.run.desc())
+    place = sa.func.row_number().over(partition_by=(per_run.c.purpose, per_run.c.input_id), order_by=latest)
+    return sa.select(per_run.c.purpose, per_run.c.number, place.label("place")).subquery()
 
 
 def run_total(connection: sa.Connection, run: str) -> tuple[int, float]:

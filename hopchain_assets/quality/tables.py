@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hopchain_assets.domain.certify import RULES
+from hopchain_assets.domain.records import NOT_WRITTEN
 from hopchain_assets.quality import columns
 from hopchain_assets.quality.answers import EXECUTED, SPLITS
 from hopchain_assets.quality.suite import (
@@ -36,8 +37,6 @@ KEPT_QUALITIES = ("High", "Medium")
 MOST_COMPLEX = 10
 QUERY_TYPES = ("A", "B", "C")
 WAITING_REASONS = ("executors differ", "category incomplete", "category not audited", "models only")
-# beside the certifier's rules: a model that was to write gave nothing that can be read, or nothing at all
-NOT_WRITTEN = ("unusable_reply", "no_reply")
 
 
 def check_tables(stage: str, frames: Frames) -> CheckOutcome:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hopchain_assets.ports.vlm import BudgetSpent, CallFailed, ServerUnavailable, UnusableReply, Vlm
-from hopchain_assets.stages.spread import Failed
+from hopchain_assets.stages.spread import Failed, WorkerDied
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -76,6 +76,7 @@ def ask_each(
 
     Raises:
         ServerUnavailable: when nothing can be asked. What was paid for is in the ledger, and not paid again.
+        WorkerDied: when a process that computes for `work` was killed.
     """
     return asyncio.run(_ask_each(models, items, work, progress))
 
@@ -141,7 +142,7 @@ async def _one(item: T, work: Callable[[T], Awaitable[R]]) -> R | Failed | Left:
     except BudgetSpent:
         # the next item may have been paid for before, so that the others are still tried
         return LEFT
-    except ServerUnavailable:
+    except (ServerUnavailable, WorkerDied):
         raise
     except (UnusableReply, CallFailed) as error:
         return Failed(str(error))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hopchain_assets.domain.certify.lexicon import unaccounted
 from hopchain_assets.domain.certify.words import same_meaning
-from hopchain_assets.domain.program import Perceive, Program, ProgramError
-from hopchain_assets.domain.records import Chain, Facts, Finding
-from hopchain_assets.ports.vlm import Ask, CallFailed, Sampling, UnusableReply, Vlm
+from hopchain_assets.domain.program import Compare, Filter, Perceive, Program, ProgramError, Read
+from hopchain_assets.domain.records import UNUSABLE, Chain, Facts, Finding
+from hopchain_assets.domain.written import bare
+from hopchain_assets.ports.vlm import Ask, Sampling, UnusableReply, Vlm
 from hopchain_assets.stages.asking import together
 from hopchain_assets.stages.messages import known_attributes, message
 from hopchain_assets.stages.prompting import prompt
@@ -20,9 +21,6 @@ SAMPLES = 3
 SPARE = 2
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=16_384)
 
-# "is standing" and "standing" say the same of an object
-_FILLERS = re.compile(r"^(?:(?:that|who|which)\s+)?(?:(?:is|are|was|were|being)\s+)?", re.IGNORECASE)
-
 
 @dataclass(frozen=True, slots=True)
 class Binder:
@@ -31,7 +29,11 @@ class Binder:
     vlm: Vlm
 
     async def readings(self, chain: Chain, facts: Facts) -> list[Reading] | Finding:
-        """Three readings, or that there were not so many to be had."""
+        """Three readings, or that there were not so many that can be used.
+
+        Raises:
+            CallFailed: when the binder does not answer.
+        """
         found = await together(self._reading(chain, facts, number) for number in range(SAMPLES))
         usable = [reading for reading in found if reading]
         for number in range(SAMPLES, SAMPLES + SPARE):
@@ -40,7 +42,7 @@ class Binder:
             reading = await self._reading(chain, facts, number)
             usable += [reading] if reading else []
         if len(usable) < SAMPLES:
-            return Finding("bound", f"only {len(usable)} of {SAMPLES} readings of the words could be had")
+            return Finding(UNUSABLE, f"bind: {len(usable)} of {SAMPLES} readings of the words can be used")
         return usable
 
     async def _reading(self, chain: Chain, facts: Facts, number: int) -> Reading | None:
@@ -62,7 +64,7 @@ class Binder:
         )
         try:
             return (await self.vlm.ask(ask)).value
-        except (UnusableReply, CallFailed):
+        except UnusableReply:
             return None
 
 
@@ -72,14 +74,14 @@ def differing(chain: Chain, facts: Facts, readings: Sequence[Reading], seed: int
     A phrase that no node of a reading carries ("wooden") says something that nobody tests.
     """
     program = _plain(chain.program)
-    facts = replace(facts, perceptions={(name, _bare(p)): value for (name, p), value in facts.perceptions.items()})
+    facts = replace(facts, perceptions={(name, bare(p)): value for (name, p), value in facts.perceptions.items()})
     for number, reading in enumerate(readings, start=1):
         try:
             other = _plain(Program.from_json(reading.program))
         except ProgramError as error:
             return Finding("bound", f"reading {number} of the words is no program: {error}")
-        nodes = other.by_id()
-        loose = [phrase.phrase for phrase in reading.phrases if phrase.node is None or phrase.node not in nodes]
+        used = reached(other)
+        loose = [phrase.phrase for phrase in reading.phrases if phrase.node not in used]
         if loose:
             return Finding("bound", f"nothing in the program says {loose[0]!r} (reading {number})")
         difference = same_meaning(program, other, facts, seed)
@@ -88,13 +90,44 @@ def differing(chain: Chain, facts: Facts, readings: Sequence[Reading], seed: int
     return None
 
 
+def loose_words(question: str, program: Program, facts: Facts) -> Finding | None:
+    """A word that stands for nothing in the program, whoever may pass over it; None where there is none."""
+    used = reached(program)
+    tested: list[str] = []
+    for node in program.nodes:
+        if node.id not in used:
+            continue
+        if isinstance(node, Perceive):
+            tested.append(node.predicate)
+        elif isinstance(node, Filter):
+            tested += _said(node.attribute, node.value)
+        elif isinstance(node, Compare) and node.by == "attribute":
+            tested += _said(node.attribute, str(node.right))
+        elif isinstance(node, Read):
+            tested += _said(node.attribute, "")
+    loose = unaccounted(question, {item.category for item in facts.instances}, tested)
+    if not loose:
+        return None
+    return Finding("bound", f"no step tests {loose[0]!r}: leave the word out, say it otherwise, or perceive it")
+
+
+def _said(attribute: str, value: str) -> list[str]:
+    """The words in which an attribute is spoken of."""
+    return [attribute, value, *(("faces", "face", "looking") if attribute == "facing" else ())]
+
+
+def reached(program: Program) -> set[str]:
+    """The nodes that the answer needs."""
+    needed = {program.answer}
+    for node in reversed(program.nodes):
+        if node.id in needed:
+            needed.update(name for name, _ in node.inputs())
+    return needed
+
+
 def _plain(program: Program) -> Program:
     """The program with its predicates in their barest words."""
     nodes = (
-        replace(node, predicate=_bare(node.predicate)) if isinstance(node, Perceive) else node for node in program.nodes
+        replace(node, predicate=bare(node.predicate)) if isinstance(node, Perceive) else node for node in program.nodes
     )
     return Program(tuple(nodes), program.answer)
-
-
-def _bare(predicate: str) -> str:
-    return _FILLERS.sub("", " ".join(predicate.lower().split()))

@@ -14,19 +14,18 @@ import polars as pl
 from hopchain_assets.domain.certify import Certifier, CertifierSettings
 from hopchain_assets.domain.composer import GENERATOR, ComposerSettings, compose
 from hopchain_assets.domain.countable import CountLimits
-from hopchain_assets.domain.records import Chain, Facts, Finding, digest
+from hopchain_assets.domain.records import NO_REPLY, Chain, Facts, Finding, digest
 from hopchain_assets.stages.asking import AskSettings, Left, Models, ask_each
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.stages.facts import GRAMMAR, chain_row, read_facts
-from hopchain_assets.stages.prompting import prompts_version
 from hopchain_assets.stages.spread import Failed, computing, spread
 from hopchain_assets.stages.writing import (
-    PROMPTS,
     Compute,
     PictureWritten,
     Refused,
     Writer,
     WriterSettings,
+    asked_as,
 )
 from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
@@ -70,8 +69,8 @@ class HopChains:
     @property
     def version(self) -> str:
         """Raised by code and every setting of composer and certifier, and by models and prompts where any are asked."""
-        asked = (self.models.version, prompts_version(*PROMPTS), self.settings.writer, self.asking.sent_pixels)
-        return stage_version("hop_chains", CODE, self._without_writer, *(asked if self._writes else ()))
+        asked = asked_as(self.models, self.settings.writer, self.asking.sent_pixels) if self._writes else ()
+        return stage_version("hop_chains", CODE, self._without_writer, *asked)
 
     def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:
         """Pictures with instances; which of their categories are complete is part of the hash."""
@@ -99,10 +98,10 @@ class HopChains:
         made = Made()
         written: dict[str, PictureWritten] = {}
         for name, ended in self._written([facts[name] for name in inputs], lambda done, _: progress(done, of)).items():
-            if isinstance(ended, PictureWritten):
-                written[name] = ended
+            if isinstance(ended, Left):
+                made.left.append(name)
             else:
-                made.end(name, ended)
+                written[name] = ended if isinstance(ended, PictureWritten) else _nothing_written(name, ended)
         here = [name for name in inputs if name in written]
         items = [(facts[name], complete.get(name, frozenset()), written[name]) for name in here]
         results = spread(
@@ -125,6 +124,8 @@ class HopChains:
         """What a model wrote for each picture; nothing where there is no model."""
         if not self._writes:
             return {known.image_id: PictureWritten() for known in facts}
+        # a store that cannot be reached is no picture's fault
+        self.pictures.has("0" * 64)
         with computing(self.workers) as compute:
 
             async def write(known: Facts) -> PictureWritten:
@@ -154,23 +155,22 @@ class Made:
     def add(self, name: str, result: Mapping[str, Rows] | Failed) -> None:
         """Takes in what came of a picture."""
         if isinstance(result, Failed):
-            self.end(name, result)
+            self.failures[name] = result.error
             return
         for table, rows in result.items():
             self.rows[table] += rows
         self.outcomes[name] = "done" if result["hop_chains"] else "nothing"
 
-    def end(self, name: str, ended: Failed | Left) -> None:
-        """Takes in a picture of which nothing came."""
-        if isinstance(ended, Failed):
-            self.failures[name] = ended.error
-        else:
-            self.left.append(name)
-
     def work(self) -> Work:
         """All of it, for the engine."""
         frames = {table: pl.DataFrame(rows, infer_schema_length=None) for table, rows in self.rows.items() if rows}
         return Work(frames, self.outcomes, self.failures, self.left)
+
+
+def _nothing_written(image_id: str, failed: Failed) -> PictureWritten:
+    """Composed chains need no model: what failed in writing takes none of them along, and can be tried again."""
+    finding = Finding(NO_REPLY, failed.error)
+    return PictureWritten(refused=[Refused(digest(image_id, NO_REPLY), "", "vlm", finding)])
 
 
 def _rows(settings: ChainSettings, item: tuple[Facts, frozenset[str], PictureWritten]) -> Mapping[str, Rows]:

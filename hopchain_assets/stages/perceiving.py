@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hopchain_assets.domain.records import Instance
-from hopchain_assets.ports.vlm import Ask, CallFailed, Picture, Sampling, UnusableReply, Vlm
+from hopchain_assets.ports.vlm import Ask, Picture, Sampling, UnusableReply, Vlm
 from hopchain_assets.stages.asking import together
 from hopchain_assets.stages.messages import message
 from hopchain_assets.stages.prompting import prompt
@@ -64,10 +64,10 @@ class Perceiver:
         return Perceived(item.instance_id, predicate, value if certain else "", len(values), self.vlm.model)
 
     async def _value(self, ask: Ask[Look]) -> str:
-        """A look that gave nothing counts as one that was not sure."""
+        """A look of which nothing can be made counts as one that was not sure."""
         try:
             return (await self.vlm.ask(ask)).value.value
-        except (UnusableReply, CallFailed):
+        except UnusableReply:
             return "unsure"
 
     def _ask(self, item: Instance, crop: Picture, predicate: str, number: int) -> Ask[Look]:

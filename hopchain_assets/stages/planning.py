@@ -7,13 +7,19 @@ from dataclasses import dataclass
 
 import duckdb
 
+from hopchain_assets.stages.facts import GROUND_TRUTH
 from hopchain_assets.stages.line import STAGES, Line
 from hopchain_assets.warehouse.done import pending
-from hopchain_assets.warehouse.landing import members
 
 # stages that ask about plain pictures, and the purpose of their one question
 ONE_QUESTION: Mapping[str, str] = {"image_ratings": "rate", "categories": "name"}
 WRITING = "hop_chains"
+# the rule of `one_ask.annotated`, where the annotations lie: they may be megabytes a picture
+_ANNOTATED = """
+    SELECT content_sha256 FROM batch_members
+    WHERE list_contains(?, json_extract_string(annotations, '$.source'))
+        OR json_array_length(annotations, '$.marks') > 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ def plan(line: Line) -> list[Planned]:
     carried: set[str] = set()
     with line.lake.open() as connection:
         connection.execute("BEGIN")
-        annotated = {content for _, content, value in members(connection) if value}
+        annotated = {name for (name,) in connection.execute(_ANNOTATED, [sorted(GROUND_TRUTH)]).fetchall()}
         for name, stage in line.stages().items():
             owed = pending(connection, name, stage.version, stage.inputs(connection)).values()
             due = {one for batch in owed for one in batch.to_do}

@@ -11,15 +11,21 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.util import Finalize
 from typing import Generic, Protocol, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,6 +37,7 @@ PRELOAD = ["hopchain_assets.stages.hop_chains", "hopchain_assets.stages.instance
 
 _lifelines: WeakKeyDictionary[ProcessPoolExecutor, object] = WeakKeyDictionary()
 _pools: dict[tuple[int, int], ProcessPoolExecutor] = {}
+_broken: WeakSet[Executor] = WeakSet()
 
 
 class Lifeline(Protocol):
@@ -42,7 +49,13 @@ class Lifeline(Protocol):
 
 
 class WorkerDied(RuntimeError):
-    """A process of the pool was killed, mostly for want of memory."""
+    """A process of the pool was killed, mostly for want of memory. It is everybody's trouble, not one picture's."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a worker process was killed, mostly for want of memory: set HOPCHAIN_WORKERS to fewer and run again "
+            "(a script of your own needs `if __name__ == '__main__':`)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,11 @@ def spread(
 
 @contextmanager
 def computing(workers: int) -> Iterator[Callable[..., Awaitable[T]]]:
-    """Calls functions of modules in the worker processes, for code in an event loop; with one worker, in a thread."""
+    """Calls functions of modules in the worker processes, for code in an event loop; with one worker, in a thread.
+
+    Raises:
+        WorkerDied: from each call, when a process was killed.
+    """
     if workers < 2:
         with ThreadPoolExecutor(1, "compute") as thread:
             yield partial(_elsewhere, thread)
@@ -110,7 +127,12 @@ def computing(workers: int) -> Iterator[Callable[..., Awaitable[T]]]:
 
 
 async def _elsewhere(pool: Executor, function: Callable[..., T], *arguments: object) -> T:
-    return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
+    except BrokenExecutor as error:
+        # whoever asked may keep the exception to itself: the pool is remembered
+        _broken.add(pool)
+        raise WorkerDied from error
 
 
 def _collected(
@@ -131,16 +153,16 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     pool = _pools.pop(key, None) or _started(workers)
     try:
         yield pool
-    except BrokenProcessPool as error:
+    except BrokenExecutor as error:
         pool.shutdown(wait=False, cancel_futures=True)
-        raise WorkerDied(
-            "a worker process was killed, mostly for want of memory: set HOPCHAIN_WORKERS to fewer and run again "
-            "(a script of your own needs `if __name__ == '__main__':`)"
-        ) from error
+        raise WorkerDied from error
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
-    _pools[key] = pool
+    if pool in _broken:
+        pool.shutdown(wait=False, cancel_futures=True)
+    else:
+        _pools[key] = pool
 
 
 def _started(workers: int) -> ProcessPoolExecutor:

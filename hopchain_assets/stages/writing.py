@@ -15,21 +15,31 @@ from hopchain_assets.domain.certify.words import bound
 from hopchain_assets.domain.combinations import combinations
 from hopchain_assets.domain.english.reading import Unreadable, read_question
 from hopchain_assets.domain.program import Program
-from hopchain_assets.domain.records import Chain, Facts, Finding, digest, normal_question
-from hopchain_assets.domain.written import Draft, StatedHop, chain_of_draft, looked_at, program_of, uncovered
-from hopchain_assets.export.sent import as_sent, crops_sent
+from hopchain_assets.domain.records import (
+    NO_REPLY,
+    NOT_WRITTEN,
+    UNUSABLE,
+    Chain,
+    Facts,
+    Finding,
+    digest,
+    normal_question,
+)
+from hopchain_assets.domain.written import Draft, StatedHop, chain_of_draft, looked_at, program_of, spoken, uncovered
+from hopchain_assets.export.sent import FORM, as_sent, crops_sent
 from hopchain_assets.ports.vlm import Ask, CallFailed, Picture, Sampling, UnusableReply
+from hopchain_assets.stages import binding, perceiving
 from hopchain_assets.stages.asking import Models, together
-from hopchain_assets.stages.binding import Binder, differing
+from hopchain_assets.stages.binding import Binder, differing, loose_words
 from hopchain_assets.stages.facts import GRAMMAR
 from hopchain_assets.stages.messages import combination_message, message
 from hopchain_assets.stages.perceiving import Perceived, Perceiver, PerceiveSettings
-from hopchain_assets.stages.prompting import prompt
-from hopchain_assets.stages.replies import Written, WrittenChain
+from hopchain_assets.stages.prompting import prompt, prompts_version
+from hopchain_assets.stages.replies import Look, Reading, Written, WrittenChain
 
 T = TypeVar("T")
 
-PROMPTS = ("write", "repair", "bind", "perceive")
+DUPLICATE = Finding("duplicate", "the same words, or the same looks, were certified for this picture before")
 # what a repair is told of at most
 FINDINGS = 6
 SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_tokens=32_768)
@@ -72,6 +82,15 @@ class PictureWritten:
     perceived: list[Perceived] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A certified chain, who read its words back, and how it was written last."""
+
+    chain: Chain
+    bound_by: str
+    written: WrittenChain
+
+
 @dataclass(slots=True)
 class Writer:
     """Writes for one picture. Make a new one for each."""
@@ -85,7 +104,6 @@ class Writer:
     compute: Compute
     made: PictureWritten = field(default_factory=PictureWritten)
     _perceiver: Perceiver | None = None
-    _known: set[str] = field(default_factory=set)
 
     @classmethod
     def of_picture(
@@ -109,36 +127,51 @@ class Writer:
         if self.models.perceiver is not None:
             self._perceiver = Perceiver(self.models.perceiver, self.settings.perceive, self.facts.image_id)
         drawn = combinations(self.facts, self.settings.combinations, self.certifier.seed)
-        await together(self._combination(chosen) for chosen in drawn)
-        # the order in which replies come must not matter to the rows
-        self.made.chains.sort(key=lambda pair: pair[0].chain_id)
+        settled = await together(self._combination(chosen) for chosen in drawn)
+        # by combination and place in its reply: the order in which replies come must not matter to the rows
+        self._keep([chain for of_combination in settled for chain in of_combination if chain])
         self.made.refused.sort(key=lambda refused: (refused.chain_id, refused.finding.rule))
         self.made.perceived.sort(key=lambda seen: (seen.instance_id, seen.predicate))
         return self.made
 
-    async def _combination(self, chosen: Collection[str]) -> None:
+    def _keep(self, certified: Sequence[Settled]) -> None:
+        """Those that repeat none before them."""
+        known: set[str] = set()
+        for one in certified:
+            keys = {normal_question(one.chain.question), one.chain.program.shape()}
+            if keys & known:
+                self._refuse(one.written, one.chain.generator, DUPLICATE)
+            else:
+                known |= keys
+                self.made.chains.append((one.chain, one.bound_by))
+
+    async def _combination(self, chosen: Collection[str]) -> list[Settled | None]:
         asked = combination_message(self.facts, chosen, self.settings.wanted)
         chains, generator = await self._ask("write", asked, chosen, 0)
-        await together(self._settle(chain, generator, asked, chosen) for chain in chains)
+        return await together(self._settle(chain, generator, asked, chosen) for chain in chains[: self.settings.wanted])
 
     async def _settle(
         self, written: WrittenChain, generator: str, asked: Mapping[str, object], chosen: Collection[str]
-    ) -> None:
+    ) -> Settled | None:
         """Certified, or refused, and then mended as often as is allowed."""
         for repair_round in range(1, self.settings.repairs + 2):
-            judged = await self._judge(written, generator, chosen)
+            try:
+                judged = await self._judge(written, generator, chosen)
+            except CallFailed as error:
+                judged = [Finding(NO_REPLY, str(error))]
             if isinstance(judged, tuple):
-                self.made.chains.append(judged)
-                return
+                return Settled(*judged, written)
             self._refuse(written, generator, judged[0])
-            if repair_round > self.settings.repairs:
-                return
+            # its writer can do nothing about a reader who does not answer
+            if repair_round > self.settings.repairs or judged[0].rule in NOT_WRITTEN:
+                return None
             told = [{"rule": finding.rule, "detail": finding.detail} for finding in judged[:FINDINGS]]
             document = {**asked, "chains_wanted": 1, "written": written.model_dump(), "findings": told}
             mended, generator = await self._ask("repair", document, chosen, repair_round)
             if not mended:
-                return
+                return None
             written = mended[0]
+        return None
 
     async def _judge(
         self, written: WrittenChain, generator: str, chosen: Collection[str]
@@ -160,14 +193,8 @@ class Writer:
         idle = uncovered(chain, chosen)
         if idle:
             return [idle]
-        keys = {normal_question(chain.question), chain.program.shape()}
-        if keys & self._known:
-            return [Finding("duplicate", "the same words, or the same looks, were certified for this picture before")]
-        # taken before anything is waited for: of two alike only one goes on
-        self._known |= keys
         bound_by, finding = await self._bound(chain, facts)
         if finding:
-            self._known -= keys
             return [finding]
         return chain, bound_by
 
@@ -180,6 +207,9 @@ class Writer:
             pass
         else:
             return GRAMMAR, next(bound(chain.question, chain.program, facts, self.certifier.seed), None)
+        loose = loose_words(chain.question, chain.program, facts)
+        if loose:
+            return "", loose
         assert self.models.binder is not None
         readings = await Binder(self.models.binder).readings(chain, facts)
         if isinstance(readings, Finding):
@@ -227,7 +257,7 @@ class Writer:
         try:
             reply = await self.models.vlm.ask(ask)
         except (UnusableReply, CallFailed) as error:
-            rule = "unusable_reply" if isinstance(error, UnusableReply) else "no_reply"
+            rule = UNUSABLE if isinstance(error, UnusableReply) else NO_REPLY
             name = digest(self.facts.image_id, ask.prompt, str(repair_round))
             finding = Finding(rule, f"{purpose}: {error}")
             self.made.refused.append(Refused(name, "", f"vlm/{self.models.vlm.model}", finding))
@@ -247,4 +277,19 @@ def certified(facts: Facts, settings: CertifierSettings, chain: Chain) -> list[F
 
 def _draft(written: WrittenChain) -> Draft:
     hops = [StatedHop(hop.node, hop.text, hop.result) for hop in written.hops]
-    return Draft(written.question, written.program, hops, written.answer)
+    return Draft(spoken(written.question), written.program, hops, written.answer)
+
+
+def asked_as(models: Models, settings: WriterSettings, sent_pixels: float) -> tuple[object, ...]:
+    """All that the rows depend on where models are asked, beside what the certifier goes by."""
+    perceived = (prompts_version("perceive"), perceiving.SAMPLING, Look.schema_sent()) if models.perceiver else ()
+    return (
+        models.version,
+        settings,
+        sent_pixels,
+        FORM,
+        prompts_version("write", "repair", "bind"),
+        (SAMPLING, FINDINGS, Written.schema_sent()),
+        (binding.SAMPLING, binding.SAMPLES, binding.SPARE, Reading.schema_sent()),
+        *perceived,
+    )

@@ -29,6 +29,8 @@ ABSENT = (
 LEAKS = (
     " (its box is {x0}, {y0}, {x1}, {y1})", " at ({x}, {y})", " around [{x}, {y}]", " (x = {x}, y = {y})",
     " near ({u}, {v})", " (pixel {x}, {y})",
+    " (at {x}, {y})", " ({x}; {y})", " (x: {x}, y: {y})", " (shown as i{label})", " (see crop_{label})",
+    " (its b\u200box is {x0}, {y0}, {x1}, {y1})",
 )  # fmt: skip
 
 
@@ -176,13 +178,14 @@ def _detours(at: Planting) -> Iterator[Program]:
 
 
 def _leaked(at: Planting) -> Planted:
-    """The place of an object that is found stands in the words."""
+    """The place of an object that is found stands in the words, or a label that only the writer was shown."""
     values, known = at.evaluator.run(at.program), at.evaluator.known
     found = [values[node["id"]] for node in at.program["nodes"] if node["op"] in FINDS]
     thing = known.things[at.random.choice(found)]
     x0, y0, x1, y1 = (round(value) for value in thing.box)
     slots = {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "x": round(thing.cx), "y": round(thing.cy)}
     slots |= {"u": f"{thing.cx / known.width:.2f}", "v": f"{thing.cy / known.height:.2f}"}
+    slots |= {"label": at.random.randint(1, max(1, len(at.combination)))}
     return Planted(at.program, at.program, _answer(at), at.random.choice(LEAKS).format(**slots))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hopchain_assets.export.sent import crops_sent
+from hopchain_assets.export.sent import SENT_PIXELS, crops_sent
 from hopchain_assets.stand_in.truth import Known, Truth
 
 CLOSE = 8
@@ -68,7 +68,8 @@ class Sight:
     def _crop(self, name: str) -> None:
         self._cropped.add(name)
         known = self.truth.known(name)
-        crops = crops_sent(self.truth.path(name).read_bytes(), [thing.box for thing in known.things])
+        # as the line sends them by default; crops of other sizes are known by their looks
+        crops = crops_sent(self.truth.path(name).read_bytes(), [thing.box for thing in known.things], SENT_PIXELS)
         self._alike_crops.add((f"{name}:{k}", crop.data) for k, crop in enumerate(crops))
         for k, crop in enumerate(crops):
             self._crops[crop.sha256] = (name, k)

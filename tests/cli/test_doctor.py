@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
 
 from hopchain_assets.settings import Settings
 from tests.cli.conftest import SCENES, Hopchain
@@ -97,3 +102,84 @@ def test_a_port_in_use_is_told_before_anything_starts(hopchain: Hopchain, tmp_pa
         taken.listen()
         ended = hopchain("ui", "--port", str(taken.getsockname()[1]), home=tmp_path / "home")
     assert ended.code == 2 and "--port" in ended.err and not (tmp_path / "home").exists()
+
+
+@contextmanager
+def models_page(page: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """A server on loopback that answers each GET with `page`; gives its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            page(self)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing on the screen of the tests."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:
+            server.shutdown()
+
+
+def _lists_m(request: BaseHTTPRequestHandler) -> None:
+    request.send_response(200)
+    request.end_headers()
+    request.wfile.write(b'{"data": [{"id": "m"}]}')
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_key_follows_no_redirect(hopchain: Hopchain, tmp_path: Path, code: int) -> None:
+    """The address that a server points to is not asked, and never sees the key."""
+    seen: list[str | None] = []
+
+    def elsewhere(request: BaseHTTPRequestHandler) -> None:
+        seen.append(request.headers.get("Authorization"))
+        _lists_m(request)
+
+    with models_page(elsewhere) as other:
+
+        def here(request: BaseHTTPRequestHandler) -> None:
+            request.send_response(code)
+            request.send_header("Location", f"{other}/models".replace("127.0.0.1", "localhost"))
+            request.end_headers()
+
+        with models_page(here) as url:
+            asked = {"HOPCHAIN_VLM_URL": url, "HOPCHAIN_VLM_MODEL": "m", "HOPCHAIN_VLM_KEY": "sesame"}
+            ended = hopchain("doctor", home=tmp_path, settings=asked)
+    assert ended.code == 1 and "answers with a redirect: set HOPCHAIN_VLM_URL" in _flat(ended.out), ended.out
+    assert seen == [] and "sesame" not in ended.out + ended.err
+
+
+def test_a_model_that_judges_itself_is_told(hopchain: Hopchain, tmp_path: Path) -> None:
+    """The same model at the same address writes and reads: allowed, and said; a model of another name is not."""
+    with models_page(_lists_m) as url:
+        asked = {"HOPCHAIN_VLM_URL": url, "HOPCHAIN_VLM_MODEL": "m", "HOPCHAIN_BINDER_MODEL": "m"}
+        alone = hopchain("doctor", home=tmp_path, settings=asked)
+        again = hopchain("doctor", home=tmp_path, settings={**asked, "HOPCHAIN_PERCEIVER_MODEL": "m"})
+    told = "reads its own words: samples of one model share its errors"
+    assert alone.code == 0 and f"the binder {told}" in _flat(alone.out), alone.out
+    assert "perceiver" not in alone.out and f"the perceiver {told}" in _flat(again.out)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "row"),
+    [
+        ("HOPCHAIN_PRICES", "/nowhere/prices.toml", "ledger and prices"),
+        ("HOPCHAIN_OPERATIONS", "mysql://somewhere/calls", "ledger and prices"),
+        ("HOPCHAIN_VLM_URL", "http://me:sesame@127.0.0.1:9/v1", "models"),
+    ],
+)
+def test_a_setting_of_models_that_cannot_be_used_is_one_row(
+    hopchain: Hopchain, tmp_path: Path, name: str, value: str, row: str
+) -> None:
+    """The warehouse and all else is still looked at, and a password is not shown."""
+    ended = hopchain("doctor", home=tmp_path, settings={name: value})
+    assert ended.code == 1 and "1 thing to mend" in ended.out, ended.out + ended.err
+    assert re.search(rf"{row} +mend .*{name}", _flat(ended.out)) and re.search(r"warehouse +ok", ended.out)
+    assert "sesame" not in ended.out + ended.err
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())

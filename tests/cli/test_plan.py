@@ -12,6 +12,7 @@ from hopchain_assets.sources.coco import read_coco
 from hopchain_assets.stand_in.server import running
 from hopchain_assets.warehouse.landing import Landed, land
 from tests.cli.conftest import SCENES, Ended, Hopchain, line_of
+from tests.operations.answering import COST, Model, ask_all, paid, question
 
 ADDRESS = {"HOPCHAIN_VLM_URL": "http://127.0.0.1:9/v1"}
 # what a test pays for: one combination of one chain
@@ -59,6 +60,21 @@ def test_a_model_is_planned_before_it_is_asked(hopchain: Hopchain, done_home: Pa
     assert by_purpose["write"]["cost"] == pytest.approx(3 * SCENES * (5_000 + 10 * 8_000) / 1e6)
     assert by_purpose["bind"]["model"] == "openai/gpt-oss-120b"
     assert not (done_home / "operations.sqlite").exists()
+
+
+def test_looks_are_planned_where_there_were_some(hopchain: Hopchain, tmp_path: Path) -> None:
+    """Nobody can guess them; the ledger tells how many there were."""
+    settings = {**ADDRESS, "HOPCHAIN_PERCEIVER_MODEL": "m"}
+    line = line_of(tmp_path)
+    line.lake.migrate()
+    land(line.lake, [Landed("file:///a.jpg", "0" * 64, '{"marks": [{}]}')], 64)
+    _, before = planned(hopchain("plan", "--format", "json", home=tmp_path, settings=settings))
+    assert "perceive" not in {call["purpose"] for call in before}
+    asks = [question(0, purpose="perceive", sample_index=number) for number in range(5)]
+    ask_all(paid(Model(), f"sqlite:///{tmp_path}/operations.sqlite"), asks)
+    _, after = planned(hopchain("plan", "--format", "json", home=tmp_path, settings=settings))
+    (told,) = [call for call in after if call["purpose"] == "perceive"]
+    assert (told["model"], told["calls"], told["cost"], told["measured"]) == ("m", 5, pytest.approx(5 * COST), True)
 
 
 def test_a_run_stops_cleanly_at_its_budget_and_the_next_goes_on(

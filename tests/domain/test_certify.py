@@ -11,7 +11,9 @@ import pytest
 from hopchain_assets.domain.certify import RULES, Certifier, CertifierSettings
 from hopchain_assets.domain.certify.margins import Margins
 from hopchain_assets.domain.certify.structure import Structure
+from hopchain_assets.domain.certify.words import leakage
 from hopchain_assets.domain.certify.worlds import WORLDS, mutants, telling_worlds
+from hopchain_assets.domain.composer import ComposerSettings, compose
 from hopchain_assets.domain.interpreter import Plan
 from hopchain_assets.domain.program import Program
 from hopchain_assets.domain.records import Chain, Facts
@@ -344,12 +346,60 @@ def test_self_answered_count() -> None:
         "See crop 3.",
         'Take the shop that says "OPEN".',
         "It is instance 4f3a9b01c2d3e4f5.",
+        "The chair at 412, 380 is meant.",
+        "The chair (412; 380) is meant.",
+        "The chair at 412,380 is meant.",
+        "The chair near 2.5, 3.25 is meant.",
+        "Look where x: 412 is.",
+        "Look where Y = 412 is.",
+        "Look where y=3 is.",
+        "See crop_2.",
+        "See box_3.",
+        "See mask4.",
+        "Its bounding_box helps.",
+        "It is i3.",
+        "The chair at \uff11\uff12\uff0c \uff13\uff14 is meant.",
+        "Its \uff42\uff4f\uff58 helps.",
+        "Its b\u200box is 1\u00ad2, 3\u200b4.",
+        "Take the\u2060 chair.",
+        "Take the\ufe0f chair.",
+        "Take the\x1f chair.",
     ],
 )
 def test_leakage(words: str) -> None:
     """What only the writer saw, or what has to be read from the picture."""
     chain = stated(WALK, SCENE)
     assert rule_of(SCENE, replace(chain, question=f"{words} {chain.question}")) == "leakage"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The answer is 3 times N plus 22.",
+        "It is 19, and else 2.",
+        "If P is higher up than Q, then u is 19, and else 2.",
+        "Give 4u + 22 or 3u + 3.",
+        "Is N between 12 and 15?",
+        "If there are more than 12, give 3u + 12, and else 15.",
+        "If so, u is 19; 22 if not.",
+        "Give 12, 15 otherwise.",
+        "Give 12, 15 * N or 12, 15u + 3.",
+        "Are there more than 10,000 people?",
+        "Let X = 12N + 3.",
+        "Look at the caf\u00e9\u2019s door \u2014 then count.",
+    ],
+)
+def test_plain_sums_are_no_leak(words: str) -> None:
+    """Numbers of a sum or a choice are no place in the picture."""
+    assert list(leakage(words, ())) == []
+
+
+def test_the_composers_words_are_no_leak() -> None:
+    """Some hundred proposals, each of other words."""
+    facts = [replace(SCENE, image_id=f"{number:064x}") for number in range(12)]
+    chains = [chain for one in facts for chain in compose(one, ComposerSettings())]
+    assert len(chains) > 300
+    assert [chain.question for chain in chains if list(leakage(chain.question, ("person", "chair", "bottle")))] == []
 
 
 def test_leakage_lets_a_category_be_named() -> None:

@@ -33,6 +33,7 @@ from hopchain_assets.ports.vlm import (
 )
 from tests.models.asking import PICTURE, SCHEMA, SOON, Look, asked, client, question
 from tests.models.wire_server import (
+    Answer,
     WireServer,
     babble,
     completion,
@@ -462,6 +463,47 @@ def test_connections_are_kept_for_the_next_question() -> None:
         asyncio.run(one_after_the_other())
     assert len(server.times) == 4
     assert len(server.connections) == 1
+
+
+def _in_turn(vlm: OpenAiChat, count: int) -> list[object]:
+    """What becomes of so many questions, one after the other."""
+
+    async def all_of_them() -> list[object]:
+        async with vlm:
+            return [(await asyncio.gather(vlm.ask(question()), return_exceptions=True))[0] for _ in range(count)]
+
+    return asyncio.run(all_of_them())
+
+
+@pytest.mark.parametrize("status", [400, 502])
+def test_a_server_that_fails_for_everybody_is_given_up(status: int) -> None:
+    """The sixteenth question in a row is told what to do, through several batches; then it is tried anew."""
+    with serving(error(status, "no processor")) as server:
+        vlm = client(server, most=4, attempts=2)
+        first, second = _in_turn(vlm, 10), _in_turn(vlm, 6)
+        assert all(isinstance(outcome, CallFailed) for outcome in [*first, *second[:-1]])
+        assert isinstance(second[-1], ServerUnavailable)
+        told = str(second[-1])
+        assert told.startswith(f"16 questions in a row have failed at {server.url}") and "no processor" in told
+        assert "mend the server and run again" in told
+        assert isinstance(_in_turn(vlm, 1)[0], CallFailed)
+
+
+@pytest.mark.parametrize("between", [GOOD, says(completion(content="no JSON"))])
+def test_a_reply_between_them_makes_it_the_questions_trouble(between: Answer) -> None:
+    """Of any worth: fifteen that fail, a reply, and fifteen more are thirty failed questions."""
+    bad = [error(400)] * 15
+    with serving(*bad, between, *bad) as server:
+        outcomes = _in_turn(client(server, most=4), 31)
+    assert sum(isinstance(outcome, CallFailed) for outcome in outcomes) == 30
+    assert isinstance(outcomes[15], Reply | UnusableReply)
+
+
+def test_a_wide_client_bears_more_failures_in_a_row() -> None:
+    """It takes as many as may be under way at once: quick failures overtake what is slowly answered."""
+    with serving(error(400)) as server:
+        outcomes = _in_turn(client(server, most=20), 20)
+    assert [type(outcome) for outcome in outcomes] == [CallFailed] * 19 + [ServerUnavailable]
 
 
 def test_no_more_are_asked_at_once_than_allowed() -> None:

@@ -40,6 +40,25 @@ def test_a_call_that_failed_is_not_counted_and_an_unusable_one_is(sqlite_url: st
     assert isinstance(first, Reply) and isinstance(second, BudgetSpent) and len(model.asked) == 1
 
 
+def test_questions_that_wait_for_their_turn_are_not_paid_over_the_limit(sqlite_url: str) -> None:
+    """Of 300 asked at once no more than the model takes exceed the cost; in the next event loop too."""
+    model = Model(seconds=0.01, width=4)
+    vlm = paid(model, sqlite_url, budget=Budget(COST, None))
+    replies = ask_all(vlm, [question(n) for n in range(300)])
+    assert 1 <= len(model.asked) <= 1 + 4
+    assert sum(isinstance(reply, BudgetSpent) for reply in replies) == 300 - len(model.asked)
+    bought = [number for number, reply in enumerate(replies) if isinstance(reply, Reply)]
+    again = ask_all(vlm, [question(n) for n in bought])
+    assert all(isinstance(reply, Reply) and reply.reused for reply in again)
+
+
+def test_turns_are_for_one_event_loop_after_another(sqlite_url: str) -> None:
+    """More questions than turns, in several loops: each batch is answered whole."""
+    vlm = paid(Model(seconds=0.002, width=2), sqlite_url)
+    for start in (0, 10, 20):
+        assert all(isinstance(reply, Reply) for reply in ask_all(vlm, [question(start + n) for n in range(10)]))
+
+
 def test_a_cost_is_exceeded_by_no_more_than_what_is_under_way(sqlite_url: str) -> None:
     """Four at a time: the limit of five calls' cost stops them at eight at the most."""
     model = Model(seconds=0.01)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
+from hopchain_assets.operations import database
 from hopchain_assets.operations.ledger import Ledger
 from hopchain_assets.operations.prices import Prices
 from tests.operations.answering import COST, Model, ask_all, paid, question, unusable
@@ -49,6 +55,20 @@ def test_averages_are_told_by_purpose(ledger: Ledger) -> None:
     assert ledger.averages("b") == {"look": (1.0, None, 1100.0, 0.25)}
 
 
+def test_calls_of_other_prompts_do_not_add_up(url: str) -> None:
+    """Of each input the last run counts that asked about it; calls outside any run count as one run."""
+    ask_all(paid(Model(), url, run=""), [question(n, sample_index=s) for n in range(2) for s in range(3)])
+    ask_all(
+        paid(Model(), url, run="run 2"), [question(n, system="Look.", sample_index=s) for n in (0, 1) for s in (0, 1)]
+    )
+    assert Ledger(url).averages()["look"].calls_per_input == 2.0
+    ask_all(paid(Model(), url, run="run 1"), [question(1, system="Look again.")])
+    assert Ledger(url).averages("m") == {"look": (1.5, pytest.approx(COST), 1100.0, 0.25)}
+    ask_all(paid(Model(model="b"), url, run="run 3"), [question(n) for n in (0, 1)])
+    assert Ledger(url).averages("m")["look"].calls_per_input == 1.5
+    assert Ledger(url).averages()["look"].calls_per_input == 1.0
+
+
 def test_a_ledger_that_is_not_there_has_spent_nothing(url: str) -> None:
     """Reading makes no database, and no table in one."""
     for _ in range(2):
@@ -59,3 +79,18 @@ def test_calls_are_not_told_by_what_they_do_not_have(ledger: Ledger) -> None:
     """A wrong column is a mistake of ours, and named."""
     with pytest.raises(ValueError, match="colour"):
         ledger.spent_by(["colour"])
+
+
+def test_what_today_cost_is_read_with_patience(file: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that keeps the file to itself for a moment is waited for."""
+    ledger = Ledger(sqlite_url)
+    assert ledger.spent_today() == (0, 0.0)
+    ask_all(paid(Model(), sqlite_url), [question(n) for n in range(2)])
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.02)
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        ending = threading.Timer(0.3, other.close)
+        ending.start()
+        assert ledger.spent_today() == (2, pytest.approx(2 * COST))
+        ending.join()

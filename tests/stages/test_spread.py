@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from hopchain_assets.stages.spread import FEW, Failed, WorkerDied, spread
+from hopchain_assets.stages.asking import Models, ask_each
+from hopchain_assets.stages.spread import FEW, Failed, WorkerDied, computing, spread
 
 PATIENCE = 30
 ITEMS = list(range(40))
@@ -46,6 +49,12 @@ def die_at_13(number: int) -> int:
     return number
 
 
+def end_at_3(number: int) -> int:
+    if number == 3:
+        os._exit(9)
+    return number
+
+
 def quiet(_done: int, _of: int) -> None:
     """Nobody watches."""
 
@@ -76,6 +85,33 @@ def test_a_killed_worker_is_told_and_the_next_call_works() -> None:
     with pytest.raises(WorkerDied, match="HOPCHAIN_WORKERS"):
         spread(die_at_13, ITEMS, 2, quiet)
     assert spread(half, ITEMS, 2, quiet)[2] == 1.0
+
+
+def test_a_killed_worker_ends_the_batch_that_asks_and_the_next_one_works() -> None:
+    """No picture is blamed for it, and the broken processes are not kept."""
+
+    def batch(function: Callable[[int], object]) -> Sequence[object]:
+        with computing(2) as compute:
+
+            async def work(number: int) -> object:
+                return await compute(function, number)
+
+            return ask_each(Models(), ITEMS, work, quiet)
+
+    with pytest.raises(WorkerDied, match="HOPCHAIN_WORKERS"):
+        batch(end_at_3)
+    assert batch(half)[4] == 2.0
+
+
+def test_broken_processes_are_not_kept_when_nobody_tells() -> None:
+    """Even where the caller keeps the exception to itself, the next one gets new processes."""
+
+    async def at_once(compute: Callable[..., Awaitable[object]]) -> Sequence[object]:
+        return await asyncio.gather(*[compute(end_at_3, number) for number in range(10)], return_exceptions=True)
+
+    with computing(2) as compute:
+        assert any(isinstance(result, WorkerDied) for result in asyncio.run(at_once(compute)))
+    assert spread(half, ITEMS, 2, quiet)[4] == 2.0
 
 
 def test_stopping_from_the_progress_ends_it_and_the_next_call_works() -> None:

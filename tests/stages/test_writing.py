@@ -86,13 +86,18 @@ def write(
     **replies: Reply,
 ) -> PictureWritten:
     """What comes of a picture when the models reply so, by the name of the schema."""
-    server.answer = lambda asked: json.dumps(replies[asked.schema](asked))
+    server.answer = lambda asked: _told(replies[asked.schema](asked))
     models = Models(
         OpenAiChat(server.url, "writer"),
         OpenAiChat(server.url, "reader"),
         OpenAiChat(server.url, "looker") if perceiver else None,
     )
     return asyncio.run(_write(models, facts, settings))
+
+
+def _told(reply: object) -> str | int:
+    """A reply's text, or an HTTP status as it stands."""
+    return reply if isinstance(reply, int) else json.dumps(reply)
 
 
 async def _write(models: Models, facts: Facts, settings: WriterSettings) -> PictureWritten:
@@ -332,3 +337,43 @@ def test_uncountable_categories_are_not_offered(server: ModelServer) -> None:
         document = told(asked)
         assert "bottle" not in document["categories"]
         assert all(one["category"] != "bottle" for one in document["instances"])
+
+
+@pytest.mark.parametrize("word", ["wooden", "empty", "old"])
+def test_a_word_that_no_step_tests_needs_no_reader_to_be_found(server: ModelServer, word: str) -> None:
+    """A reader who passes over it would bind the question all the same."""
+    question = QUESTION.replace("Go to the chair", f"Go to the {word} chair")
+    made = write(server, chains=once({**CHAIN, "question": question}), reading=lambda _: reading())
+    assert rules(made) == ["bound"] and word in made.refused[0].finding.detail
+    assert server.count("reading") == 0
+
+
+def test_a_node_that_the_answer_does_not_need_carries_no_phrase(server: ModelServer) -> None:
+    """A reading that says "leftmost" at a node beside the point leaves the phrase open."""
+    idle = {**PROGRAM, "nodes": [*PROGRAM["nodes"], {"id": "w", "op": "count", "of": "c"}]}
+    read = {"program": idle, "phrases": [{"phrase": "more to the left", "node": "w"}]}
+    made = write(server, chains=once(CHAIN), reading=lambda _: read)
+    assert rules(made) == ["bound"]
+
+
+@pytest.mark.parametrize("role", ["reading", "look"])
+def test_who_does_not_answer_is_not_the_writers_fault(server: ModelServer, role: str) -> None:
+    """The chain is set aside to be tried again, and its writer is not asked to mend it."""
+    replies: dict[str, Reply] = {"reading": lambda _: reading(STANDING), "look": looking(lambda _: "yes")}
+    made = write(server, chains=once(STANDING_CHAIN), perceiver=True, **(replies | {role: lambda _: 400}))
+    assert made.chains == [] and rules(made) == ["no_reply"]
+    assert server.count("chains") == 1
+
+
+def test_of_two_alike_the_first_one_stays(server: ModelServer) -> None:
+    """The other is refused as a duplicate; nobody is asked to mend that."""
+    twice = WriterSettings(combinations=1, wanted=2)
+    made = write(server, settings=twice, chains=once(CHAIN, CHAIN), reading=lambda _: reading())
+    assert len(made.chains) == 1 and rules(made) == ["duplicate"]
+    assert server.count("chains") == 1
+
+
+def test_more_chains_than_wanted_are_not_looked_at(server: ModelServer) -> None:
+    """A server that does not hold to what was asked costs no more for it."""
+    made = write(server, chains=once(CHAIN, {**CHAIN, "answer": "11"}), reading=lambda _: reading())
+    assert len(made.chains) == 1 and rules(made) == []

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from hopchain_assets.domain.certify.words import leakage
 from hopchain_assets.domain.program import Program, ProgramError
 from hopchain_assets.domain.records import canonical_number
+from hopchain_assets.domain.written import spoken
 from hopchain_assets.stand_in.answering import StandIn
 from hopchain_assets.stand_in.evaluate import Evaluator
-from hopchain_assets.stand_in.faults import WIRE, WRITTEN, FaultError, Rates
+from hopchain_assets.stand_in.faults import LEAKS, WIRE, WRITTEN, FaultError, Rates
 from hopchain_assets.stand_in.looks import Looks, idle_look, involved
 from hopchain_assets.stand_in.pools import Pools
 from hopchain_assets.stand_in.predicates import SHADES, perceived
@@ -101,9 +103,25 @@ def test_each_kind_of_fault_is_really_one(kind: str, truth: Truth, pictures: lis
             assert idle_look(stated, evaluator) is not None and answer_of(known, stated) == chain["answer"]
         elif kind == "leaked_coordinates":
             assert re.search(r"[\[(].*\d.*[\])]", chain["question"])
+            assert list(leakage(chain["question"], known.categories)) and spoken(chain["question"]) == chain["question"]
         else:
             assert answer_of(known, stated) == chain["answer"]
             assert chain["words_mean"] and chain["true_answer"] != chain["answer"]
+
+
+@pytest.mark.parametrize("form", LEAKS)
+def test_each_form_of_leak_is_one_that_the_certifier_refuses(form: str) -> None:
+    """By its rule `leakage`, though not all were thought of when the rule was made."""
+    slots = dict.fromkeys(("x0", "y0", "x1", "y1", "x", "y"), 87) | {"u": "0.43", "v": "0.60", "label": 3}
+    question = f"Let P be the leftmost person{form.format(**slots)}. Give 3u + 2."
+    assert [finding.rule for finding in leakage(spoken(question), ("person",))] == ["leakage"]
+
+
+def test_right_words_leak_nothing(truth: Truth, pictures: list[Known], ask_for_chains: Ask) -> None:
+    """What the stand-in says where nothing is planted."""
+    found = logged(stand_in_of(truth, Rates(perceives=0.3)), pictures, ask_for_chains, 8)
+    assert len(found) > 100
+    assert [chain["question"] for known, chain in found if list(leakage(chain["question"], known.categories))] == []
 
 
 @pytest.mark.parametrize("kind", [kind for kind in WRITTEN if kind.startswith("words_")])
