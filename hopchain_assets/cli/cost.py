@@ -93,7 +93,7 @@ def _by_group(parts: Iterable[Paid]) -> list[Paid]:
 
 def _verified(settings: Settings) -> int:
     """Verified examples that a model wrote."""
-    lake = settings.line().lake
+    lake = settings.lake()
     if not is_postgres(lake.catalog) and not sqlite_path(lake.catalog).is_file():
         return 0
     return int(lake.query(VERIFIED, [f"{BY_MODEL}%"]).item())

@@ -97,7 +97,7 @@ def _from_addresses(settings: Settings, source: Source, limit: int | None, allow
 
 def fetch(intake: Intake, settings: Settings, listed: Listed, downloads: Downloads) -> Taken:
     """Fetches the addresses of a list from which nothing has come yet."""
-    lake = settings.line().lake
+    lake = settings.lake()
     lake.migrate()
     known = known_addresses(lake, listed.urls)
     intake.taken.known += len(known)

@@ -31,7 +31,7 @@ def land() -> None:
     """
     settings = load_settings()
     landing = settings.landing()
-    lake = settings.line().lake
+    lake = settings.lake()
     lake.migrate()
     with counting("Reading files") as tell:
         # a file is taken only when two looks find it the same

@@ -13,7 +13,7 @@ def maintain() -> None:
     """Merge small files, give up old states, and delete files that nothing has needed for a day."""
     settings = load_settings()
     with busy("Merging and cleaning"):
-        done = keep_up(settings.line().lake, settings.snapshot_age)
+        done = keep_up(settings.lake(), settings.snapshot_age)
     rows = table("", "states", "files", "size", right=("states", "files", "size"))
     for when, now in (("before", done.before), ("after", done.after)):
         rows.add_row(when, count(now.snapshots), count(now.files_kept), f"{now.bytes_kept / 1e6:.1f} MB")

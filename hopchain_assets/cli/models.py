@@ -100,7 +100,7 @@ def check(ctx: click.Context, names: tuple[str, ...]) -> None:
 
 
 def _lake() -> Lake:
-    return load_settings().line().lake
+    return load_settings().lake()
 
 
 def _read(work: Callable[[], T], exit_code: int = 2) -> T:

@@ -40,7 +40,7 @@ def query(sql: str | None, form: str | None, output: Path | None, attach: bool) 
     """
     sql = readable(sql, "the query") if sql else sql
     settings = load_settings()
-    lake = settings.line().lake
+    lake = settings.lake()
     if attach:
         if sql or form or output:
             raise click.UsageError("--attach goes alone.")

@@ -17,7 +17,7 @@ def retry(chosen: tuple[str, ...]) -> None:
 
     Mend the reason before: `hopchain status` tells it. The web interface then tries by itself, `hopchain run` at once.
     """
-    lake = load_settings().line().lake
+    lake = load_settings().lake()
     unknown = sorted(set(chosen) - set(batches(lake)))
     if unknown:
         raise Refusal(f"there is no batch {unknown[0]!r}: `hopchain status` names those that are parked")

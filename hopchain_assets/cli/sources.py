@@ -110,7 +110,7 @@ def read(images: Path, annotations: Path, exhaustive: bool) -> Imported:
 
 def take_in(settings: Settings, imported: Imported) -> TakenIn:
     """Lands what was read, and records whose word it is that all is marked."""
-    lake = settings.line().lake
+    lake = settings.lake()
     lake.migrate()
     sealed, audits = land_members(lake, imported.members, settings.batch_size)
     return TakenIn(len({m.content_sha256 for m in imported.members}) - sealed.known, sealed, audits)

@@ -26,7 +26,7 @@ def ui(port: int) -> None:
     project = _project()
     if not _free(port):
         raise Refusal(f"port {port} of {LOOPBACK} is in use: choose another one with --port")
-    settings.line().lake.migrate()
+    settings.lake().migrate()
     if settings.landing().own:
         Path(settings.landing().own).mkdir(parents=True, exist_ok=True)
     _prepare(settings)
@@ -69,4 +69,4 @@ def _prepare(settings: Settings) -> None:
     from hopchain_assets.defs.partitions import sync_partitions
 
     with open_instance(settings) as instance:
-        sync_partitions(instance, batches(settings.line().lake))
+        sync_partitions(instance, batches(settings.lake()))

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
+from hopchain_assets.export.sent import SENT_PIXELS
 from hopchain_assets.ports.vlm import BudgetSpent, CallFailed, ServerUnavailable, UnusableReply, Vlm
 from hopchain_assets.stages.spread import Failed, WorkerDied
 
@@ -24,7 +25,7 @@ class AskSettings:
     """`sent_pixels` a picture has at most when it is sent; of a plain picture rated below `least_complexity` (or of
     low quality) nothing is made."""
 
-    sent_pixels: float = 1_500_000
+    sent_pixels: float = SENT_PIXELS
     least_complexity: int = 4
 
 

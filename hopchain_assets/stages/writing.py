@@ -118,7 +118,7 @@ class Writer:
     ) -> Writer:
         """A writer for the stored picture `data`."""
         items = [item for item in facts.instances if item.category not in facts.uncountable]
-        crops = crops_sent(data, (item.box for item in items))
+        crops = crops_sent(data, (item.box for item in items), sent_pixels)
         by_id = {item.instance_id: crop for item, crop in zip(items, crops, strict=True)}
         return cls(models, settings, certifier, facts, as_sent(data, sent_pixels), by_id, compute)
 

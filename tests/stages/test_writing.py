@@ -360,7 +360,8 @@ def test_a_node_that_the_answer_does_not_need_carries_no_phrase(server: ModelSer
 def test_who_does_not_answer_is_not_the_writers_fault(server: ModelServer, role: str) -> None:
     """The chain is set aside to be tried again, and its writer is not asked to mend it."""
     replies: dict[str, Reply] = {"reading": lambda _: reading(STANDING), "look": looking(lambda _: "yes")}
-    made = write(server, chains=once(STANDING_CHAIN), perceiver=True, **(replies | {role: lambda _: 400}))
+    replies[role] = lambda _: 400
+    made = write(server, chains=once(STANDING_CHAIN), perceiver=True, reading=replies["reading"], look=replies["look"])
     assert made.chains == [] and rules(made) == ["no_reply"]
     assert server.count("chains") == 1
 
