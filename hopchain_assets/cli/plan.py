@@ -131,6 +131,8 @@ def _estimate(
     average = seen.get(purpose)
     cost = average.cost if average else None
     if cost is None and prices.of(model):
-        cost = prices.cost(model, ASSUMED[purpose])
+        # calls of before the price was known tell how long they are
+        used = Usage(round(average.prompt_tokens), round(average.completion_tokens)) if average else ASSUMED[purpose]
+        cost = prices.cost(model, used)
     number = round(one.asked * (average.calls_per_input if average else calls))
     return Estimate(one.stage, purpose, model, number, None if cost is None else cost * number, average is not None)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from hopchain_assets.cli.failures import kept
 from hopchain_assets.cli.screen import count, load_settings, out, plain, plural, say, show, table
+from hopchain_assets.domain.records import NOT_WRITTEN
 from hopchain_assets.stages.entries import file_name
 from hopchain_assets.stages.overview import StageCount, failed_inputs, figures, landing, quarantined, stage_counts
 from hopchain_assets.stages.policies import MODELS_ONLY
@@ -65,6 +66,9 @@ def status(form: str) -> None:
     if parked:
         rows = [(entry.batch, f"{entry.attempts}", entry.error) for entry in parked.values()]
         show(console, _rows(("parked", "runs", "error of the last one"), rows))
+    unwritten = sum(sizes.rejected.get(rule, 0) for rule in NOT_WRITTEN)
+    if unwritten:
+        say(console, f"Models gave nothing to judge {plural(unwritten, 'time')}: `hopchain retry` asks again.")
     if failed or parked:
         say(console, "When the reason is mended, `hopchain retry` takes them up again.")
     for one in failures:

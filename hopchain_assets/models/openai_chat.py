@@ -17,7 +17,7 @@ import aiohttp
 from hopchain_assets.models.chat_body import chat_body
 from hopchain_assets.models.chat_reply import MOST_BYTES, Completion, read_reply
 from hopchain_assets.models.gate import Gate
-from hopchain_assets.models.retrying import Pauses, Trouble, retried
+from hopchain_assets.models.retrying import Exhausted, Pauses, Trouble, retried
 from hopchain_assets.models.server_errors import Failure, Server
 from hopchain_assets.ports.vlm import Ask, CallFailed, Reply, ServerUnavailable, T
 
@@ -27,6 +27,8 @@ _IDLE_SECONDS = 4.0
 
 # so many questions in a row without one reply (or as many as may be under way at once) are not the questions' trouble
 _FAILED_IN_A_ROW = 16
+# and so many, each after every attempt, where the server has never replied: it is loading, or a proxy before nothing
+_NEVER_REPLIED = 3
 
 _Arrived = tuple[Completion, float]
 
@@ -56,6 +58,7 @@ class OpenAiChat:
     pauses: Pauses = field(default_factory=Pauses)
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _failed: int = field(default=0, init=False, repr=False)
+    _replied: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.url, self.key = _checked_url(self.url, self.settings), _checked_key(self.key, self.settings)
@@ -94,14 +97,15 @@ class OpenAiChat:
             completion, seconds = await retried(lambda: self._attempt(ask), self.attempts, self.pauses)
         except CallFailed as error:
             self._failed += 1
-            if self._failed < self._most_failed:
+            never = isinstance(error, Exhausted) and not self._replied
+            if self._failed < (_NEVER_REPLIED if never else self._most_failed):
                 raise
             raise ServerUnavailable(
                 f"{self._failed} questions in a row have failed at {self.url}, the last: {error}; mend the server and "
                 "run again"
             ) from error
         # a reply that cannot be used is a reply: the server works
-        self._failed = 0
+        self._failed, self._replied = 0, True
         return read_reply(ask, completion, self.model, seconds)
 
     @property

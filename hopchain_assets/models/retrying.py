@@ -19,6 +19,10 @@ T = TypeVar("T")
 UNREACHED_ATTEMPTS = 4
 
 
+class Exhausted(CallFailed):
+    """Every attempt met trouble that may pass: more likely the server's than the question's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Why there is no reply, where that may pass.
@@ -55,7 +59,7 @@ async def retried(attempt: Callable[[], Awaitable[T | Trouble]], attempts: int, 
     """What the first attempt without trouble gives, of at most `attempts`.
 
     Raises:
-        CallFailed: when all attempts are used up.
+        Exhausted: when all attempts are used up.
         ServerUnavailable: when nobody has listened, several times in a row.
     """
     failed = unreached = 0
@@ -65,7 +69,7 @@ async def retried(attempt: Callable[[], Awaitable[T | Trouble]], attempts: int, 
         if unreached and unreached >= min(attempts, UNREACHED_ATTEMPTS):
             raise ServerUnavailable(outcome.words)
         if failed >= attempts:
-            raise CallFailed(f"{outcome.words} (attempt {failed} of {attempts})")
+            raise Exhausted(f"{outcome.words} (attempt {failed} of {attempts})")
         await asyncio.sleep(pauses.after(failed, outcome.told))
     return outcome
 

@@ -47,7 +47,8 @@ class Average(NamedTuple):
 
     calls_per_input: float
     cost: float | None
-    tokens: float
+    prompt_tokens: float
+    completion_tokens: float
     seconds: float
 
 
@@ -95,7 +96,8 @@ def averages(connection: sa.Connection, model: str | None = None) -> dict[str, A
             # one for each purpose, like the purpose itself
             sa.func.max(each.c.mean),
             sa.func.avg(calls.c.cost),
-            sa.func.avg(calls.c.prompt_tokens + calls.c.completion_tokens),
+            sa.func.avg(calls.c.prompt_tokens),
+            sa.func.avg(calls.c.completion_tokens),
             sa.func.avg(calls.c.seconds),
         )
         .join(each, each.c.purpose == calls.c.purpose)
@@ -103,8 +105,8 @@ def averages(connection: sa.Connection, model: str | None = None) -> dict[str, A
         .group_by(calls.c.purpose)
     )
     return {
-        purpose: Average(float(ratio), None if cost is None else float(cost), float(tokens), float(seconds))
-        for purpose, ratio, cost, tokens, seconds in connection.execute(query)
+        purpose: Average(float(ratio), None if cost is None else float(cost), *map(float, (tokens_in, out, seconds)))
+        for purpose, ratio, cost, tokens_in, out, seconds in connection.execute(query)
     }
 
 

@@ -65,7 +65,7 @@ LEFT = Left()
 
 
 def ask_each(
-    models: Models, items: Sequence[T], work: Callable[[T], Awaitable[R]], progress: Progress
+    models: Models, items: Sequence[T], work: Callable[[T], Awaitable[R]], progress: Progress, questions: int = 1
 ) -> list[R | Failed | Left]:
     """What became of each item, in order. As many are at work at once as the models can take.
 
@@ -74,12 +74,14 @@ def ask_each(
         items: are few bytes each; what is large (a picture) is fetched by `work` when its turn comes.
         work: asks whatever the item needs.
         progress: is told items done and in all, and now and then that nothing has changed; it may raise.
+        questions: that an item asks at once. No more items are begun than keep the models busy, so that some are done
+            when a budget is spent.
 
     Raises:
         ServerUnavailable: when nothing can be asked. What was paid for is in the ledger, and not paid again.
         WorkerDied: when a process that computes for `work` was killed.
     """
-    return asyncio.run(_ask_each(models, items, work, progress))
+    return asyncio.run(_ask_each(models, items, work, progress, questions))
 
 
 async def together(work: Iterable[Awaitable[R]]) -> list[R]:
@@ -92,7 +94,7 @@ async def together(work: Iterable[Awaitable[R]]) -> list[R]:
 
 
 async def _ask_each(
-    models: Models, items: Sequence[T], work: Callable[[T], Awaitable[R]], progress: Progress
+    models: Models, items: Sequence[T], work: Callable[[T], Awaitable[R]], progress: Progress, questions: int
 ) -> list[R | Failed | Left]:
     results: list[R | Failed | Left] = [LEFT] * len(items)
     waiting = iter(range(len(items)))
@@ -113,7 +115,8 @@ async def _ask_each(
     async with AsyncExitStack() as stack:
         for model in models.named:
             await stack.enter_async_context(model)
-        width = min(len(items), max((model.width for model in models.named), default=1))
+        widest = max((model.width for model in models.named), default=1)
+        width = min(len(items), -(-widest // questions))
         ticking = asyncio.create_task(ticker())
         tasks = [asyncio.create_task(worker()) for _ in range(width)]
         await _all_or_none(tasks, ticking)

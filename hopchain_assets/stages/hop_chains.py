@@ -94,10 +94,13 @@ class HopChains:
                 for name, known in read_facts(connection, batch, self.settings.limits, inputs).items()
             }
             complete = complete_categories(connection, [batch])
-        of = len(inputs) * (2 if self._writes else 1)
+        of = len(inputs)
         made = Made()
         written: dict[str, PictureWritten] = {}
-        for name, ended in self._written([facts[name] for name in inputs], lambda done, _: progress(done, of)).items():
+        # where somebody writes, that is half of the way
+        share = 2 if self._writes else 1
+        asked = self._written([facts[name] for name in inputs], lambda done, _: progress(done // share, of))
+        for name, ended in asked.items():
             if isinstance(ended, Left):
                 made.left.append(name)
             else:
@@ -105,7 +108,10 @@ class HopChains:
         here = [name for name in inputs if name in written]
         items = [(facts[name], complete.get(name, frozenset()), written[name]) for name in here]
         results = spread(
-            partial(_rows, self.settings), items, self.workers, lambda done, _: progress(of - len(here) + done, of)
+            partial(_rows, self.settings),
+            items,
+            self.workers,
+            lambda done, _: progress(of - (len(here) - done) // share, of),
         )
         for name, result in zip(here, results, strict=True):
             made.add(name, result)
@@ -134,7 +140,11 @@ class HopChains:
                 return await writer.write()
 
             return dict(
-                zip((known.image_id for known in facts), ask_each(self.models, facts, write, progress), strict=True)
+                zip(
+                    (known.image_id for known in facts),
+                    ask_each(self.models, facts, write, progress, self.settings.writer.combinations),
+                    strict=True,
+                )
             )
 
     def _writer(self, facts: Facts, data: bytes, compute: Compute) -> Writer:

@@ -261,11 +261,14 @@ class _Writer:
 
     def _sum(self, node: Node) -> str:
         words = ""
+        # "2 times u + v" could be twice the sum
+        alone = len(node["terms"]) == 1 and not node.get("plus", 0)
+        times = self.times if alone else self.times.replace(" times ", " * ")
         for name, factor in node["terms"]:
             letter = self._number(name)
             if len(letter) > 1:
                 raise Unsaid(f"node {node['id']} adds up a sum")
-            part = letter if abs(factor) == 1 else self.times.format(canonical_number(abs(factor)), letter)
+            part = letter if abs(factor) == 1 else times.format(canonical_number(abs(factor)), letter)
             words += part if not words and factor >= 0 else f" {'+' if factor >= 0 else '-'} {part}"
         plus = node.get("plus", 0)
         if plus:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from hopchain_assets.models.chat_reply import MOST_BYTES
 from hopchain_assets.models.openai_chat import OpenAiChat
+from hopchain_assets.models.retrying import Exhausted
 from hopchain_assets.ports.vlm import (
     Ask,
     CallFailed,
@@ -475,11 +476,20 @@ def _in_turn(vlm: OpenAiChat, count: int) -> list[object]:
     return asyncio.run(all_of_them())
 
 
+def test_a_server_that_has_never_replied_is_given_up_soon() -> None:
+    """It is still loading, or a proxy stands before nothing: the third question that wears out all attempts says so."""
+    with serving(error(502, "no processor")) as server:
+        outcomes = _in_turn(client(server, attempts=2), 3)
+    assert [type(outcome) for outcome in outcomes[:2]] == [Exhausted, Exhausted]
+    assert isinstance(outcomes[2], ServerUnavailable) and "no processor" in str(outcomes[2])
+
+
 @pytest.mark.parametrize("status", [400, 502])
 def test_a_server_that_fails_for_everybody_is_given_up(status: int) -> None:
     """The sixteenth question in a row is told what to do, through several batches; then it is tried anew."""
-    with serving(error(status, "no processor")) as server:
+    with serving(GOOD, error(status, "no processor")) as server:
         vlm = client(server, most=4, attempts=2)
+        assert isinstance(_in_turn(vlm, 1)[0], Reply)
         first, second = _in_turn(vlm, 10), _in_turn(vlm, 6)
         assert all(isinstance(outcome, CallFailed) for outcome in [*first, *second[:-1]])
         assert isinstance(second[-1], ServerUnavailable)

@@ -50,9 +50,9 @@ def test_averages_are_told_by_purpose(ledger: Ledger) -> None:
     """Calls for each input, and what a call takes; the cost of those that have one."""
     found = ledger.averages()
     assert found.keys() == {"look", "rate"}
-    assert found["rate"] == (1.0, pytest.approx(COST), 1100.0, 0.25)
+    assert found["rate"] == (1.0, pytest.approx(COST), 1000.0, 100.0, 0.25)
     assert found["look"].calls_per_input == pytest.approx(7 / 3)
-    assert ledger.averages("b") == {"look": (1.0, None, 1100.0, 0.25)}
+    assert ledger.averages("b") == {"look": (1.0, None, 1000.0, 100.0, 0.25)}
 
 
 def test_calls_of_other_prompts_do_not_add_up(url: str) -> None:
@@ -63,7 +63,7 @@ def test_calls_of_other_prompts_do_not_add_up(url: str) -> None:
     )
     assert Ledger(url).averages()["look"].calls_per_input == 2.0
     ask_all(paid(Model(), url, run="run 1"), [question(1, system="Look again.")])
-    assert Ledger(url).averages("m") == {"look": (1.5, pytest.approx(COST), 1100.0, 0.25)}
+    assert Ledger(url).averages("m") == {"look": (1.5, pytest.approx(COST), 1000.0, 100.0, 0.25)}
     ask_all(paid(Model(model="b"), url, run="run 3"), [question(n) for n in (0, 1)])
     assert Ledger(url).averages("m")["look"].calls_per_input == 1.5
     assert Ledger(url).averages()["look"].calls_per_input == 1.0
