@@ -14,7 +14,6 @@ from hopchain_assets.ports.vlm import Reply, Vlm
 from hopchain_assets.stages.asking import AskSettings, version_of
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.stages.one_ask import Question, ask_of_plain, source_of
-from hopchain_assets.stages.prompting import prompts_version
 from hopchain_assets.stages.replies import Named
 from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
@@ -43,7 +42,7 @@ class Categories:
     @property
     def version(self) -> str:
         """Raised by code, and where a model is asked by the model, the prompt and what is sent."""
-        asked = (version_of(self.vlm), prompts_version(QUESTION.prompt), self.asking.sent_pixels) if self.vlm else ()
+        asked = (version_of(self.vlm), QUESTION.version, self.asking.sent_pixels) if self.vlm else ()
         return stage_version("categories", CODE, *asked)
 
     def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:

@@ -16,7 +16,6 @@ from hopchain_assets.stages.asking import AskSettings, version_of
 from hopchain_assets.stages.categories import said_of, with_annotations
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.stages.one_ask import Question, ask_of_plain, source_of
-from hopchain_assets.stages.prompting import prompts_version
 from hopchain_assets.stages.replies import Rating
 from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
@@ -41,7 +40,7 @@ class ImageRatings:
     @property
     def version(self) -> str:
         """Raised by code, and where a model is asked by the model, the prompt and how it is asked."""
-        asked = (version_of(self.vlm), prompts_version(QUESTION.prompt), self.asking) if self.vlm else ()
+        asked = (version_of(self.vlm), QUESTION.version, self.asking) if self.vlm else ()
         return stage_version("image_ratings", CODE, *asked)
 
     def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:

@@ -13,7 +13,7 @@ from hopchain_assets.ports.vlm import Ask, Picture, Reply, Sampling, Vlm
 from hopchain_assets.stages.asking import Left, Models, Progress, ask_each
 from hopchain_assets.stages.facts import GROUND_TRUTH
 from hopchain_assets.stages.messages import message
-from hopchain_assets.stages.prompting import prompt
+from hopchain_assets.stages.prompting import prompt, prompts_version
 from hopchain_assets.stages.replies import Replied
 from hopchain_assets.stages.spread import Failed
 from hopchain_assets.warehouse.pictures import PictureStore
@@ -23,6 +23,7 @@ R = TypeVar("R", bound=Replied)
 # begins the `source` of rows that a vision-language model is the source of
 BY_MODEL = "vlm/"
 LONGEST_MODEL = 100
+SAMPLING = Sampling(temperature=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Question(Generic[R]):
     prompt: str
     schema: str
     replied: type[R]
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """All that the question is, for the version of the stage that asks it."""
+        return prompts_version(self.prompt), self.replied.schema_sent(), SAMPLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +116,5 @@ def _ask(question: Question[R], name: str, picture: Picture) -> Ask[R]:
         schema_name=question.schema,
         schema=question.replied.schema_sent(),
         read=question.replied.read,
-        sampling=Sampling(temperature=0.0),
+        sampling=SAMPLING,
     )
