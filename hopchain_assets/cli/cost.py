@@ -10,12 +10,12 @@ import click
 from rich.table import Table
 
 from hopchain_assets.cli.screen import command, count, load_settings, out, plain, plural, say, show, table
+from hopchain_assets.domain.records import BY_MODEL
 from hopchain_assets.operations.ledger import Ledger
 from hopchain_assets.operations.prices import Prices
 from hopchain_assets.operations.spending import COLUMNS, Spent
 from hopchain_assets.ports.vlm import Usage
 from hopchain_assets.settings import Settings
-from hopchain_assets.stages.one_ask import BY_MODEL
 from hopchain_assets.warehouse.connect import is_postgres, sqlite_path
 
 VERIFIED = "SELECT count(DISTINCT chain_id) FROM verified_set JOIN hop_chains USING (chain_id) WHERE generator LIKE ?"

@@ -111,6 +111,14 @@ class Program:
         """Nodes by their name."""
         return {node.id: node for node in self.nodes}
 
+    def used(self) -> set[str]:
+        """Names of the nodes that the answer needs, its own among them."""
+        needed = {self.answer}
+        for node in reversed(self.nodes):
+            if node.id in needed:
+                needed.update(name for name, _ in node.inputs())
+        return needed
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `Program.from_json` is the inverse."""
         return {"version": VERSION, "nodes": [node_to_json(node) for node in self.nodes], "answer": self.answer}

@@ -129,6 +129,8 @@ class Finding:
     detail: str
 
 
+# begins the `source` and `generator` of rows that a vision-language model is the source of
+BY_MODEL = "vlm/"
 # rules beside the certifier's: a model that was to write or read gave nothing to judge, or did not answer
 UNUSABLE, NO_REPLY = NOT_WRITTEN = ("unusable_reply", "no_reply")
 

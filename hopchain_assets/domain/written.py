@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from hopchain_assets.domain.certify.structure import Structure
+from hopchain_assets.domain.certify.structure import Structure, involved
 from hopchain_assets.domain.interpreter import Plan, Value
-from hopchain_assets.domain.program import Count, Perceive, Program, ProgramError
+from hopchain_assets.domain.program import Perceive, Program, ProgramError
 from hopchain_assets.domain.records import Chain, Facts, Finding, Hop, canonical_number
 from hopchain_assets.domain.world import World, members_of
 
@@ -81,7 +81,7 @@ def chain_of_draft(facts: Facts, draft: Draft, program: Program, generator: str)
     stated = _by_look(structure, draft.hops)
     if isinstance(stated, Finding):
         return stated
-    ids = _involved(structure, plan, world, values)
+    ids = (world.ids[k] for k in members_of(involved(structure, plan, values)))
     number = {look: k for k, look in enumerate(structure.looks, start=1)}
     hops = tuple(
         Hop(
@@ -162,20 +162,6 @@ def _by_look(structure: Structure, hops: Sequence[StatedHop]) -> Mapping[str, St
     if missing:
         return Finding("chained", f"no hop is stated for {missing[0]}")
     return found
-
-
-def _involved(structure: Structure, plan: Plan, world: World, values: Sequence[Value]) -> set[str]:
-    """Instances that hops find, and members of what is counted, as the rule `coverage` has them."""
-    found = 0
-    for node in plan.program.nodes:
-        if isinstance(node, Count):
-            members = values[plan.position[node.of]]
-            found |= members if isinstance(members, int) else 0
-        elif node.id in structure.referents:
-            value = values[plan.position[node.id]]
-            if isinstance(value, int):
-                found |= value if node.gives == "set" else 1 << value
-    return {world.ids[k] for k in members_of(found)}
 
 
 def _claimed(result: str, structure: Structure, look: str, world: World, value: Value) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 from hopchain_assets.domain.english.nouns import singular
 from hopchain_assets.domain.interpreter import Plan
 from hopchain_assets.domain.program import Count
-from hopchain_assets.domain.records import Chain, Facts, HopKind, Instance, Level
+from hopchain_assets.domain.records import BY_MODEL, Chain, Facts, HopKind, Instance, Level
 from hopchain_assets.domain.world import World, members_of
 
 State = Literal["certified", "verified", "waiting", "rejected"]
@@ -49,7 +49,7 @@ class Entry:
 
 def form_words(chain: Chain) -> str:
     """The form that a chain was composed by, or the model that wrote it: the stand-in is told by its name."""
-    who = chain.generator.removeprefix("vlm/")
+    who = chain.generator.removeprefix(BY_MODEL)
     return chain.skeleton if who == chain.generator else f"written by {clean_text(who)}"
 
 

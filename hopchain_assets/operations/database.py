@@ -214,15 +214,6 @@ class Database:
             )
 
 
-def attach_sql(url: str) -> str:
-    """What DuckDB runs to read the operations database as `operations`, without the password.
-
-    Raises:
-        OperationsError: when the URL is none of ours.
-    """
-    return Database(url).attach_sql()
-
-
 def _number(connection: sa.Connection) -> int:
     """Of the schema that is there; 0 where there is none."""
     if not sa.inspect(connection).has_table(applied.name):

@@ -13,11 +13,9 @@ import polars as pl
 
 from hopchain_assets.domain.masks import MaskError, run_lengths
 from hopchain_assets.domain.program import Program, ProgramError
-from hopchain_assets.domain.records import digest, normal_question
+from hopchain_assets.domain.records import BY_MODEL, digest, normal_question
 from hopchain_assets.quality.suite import Completed, Frames
 
-# begins the source of rows that a vision-language model is the source of; its name follows
-BY_MODEL = "vlm/"
 _MODEL = pl.col("source").str.extract(f"^{BY_MODEL}(.+)$")
 
 

@@ -80,7 +80,7 @@ def differing(chain: Chain, facts: Facts, readings: Sequence[Reading], seed: int
             other = _plain(Program.from_json(reading.program))
         except ProgramError as error:
             return Finding("bound", f"reading {number} of the words is no program: {error}")
-        used = reached(other)
+        used = other.used()
         loose = [phrase.phrase for phrase in reading.phrases if phrase.node not in used]
         if loose:
             return Finding("bound", f"nothing in the program says {loose[0]!r} (reading {number})")
@@ -92,7 +92,7 @@ def differing(chain: Chain, facts: Facts, readings: Sequence[Reading], seed: int
 
 def loose_words(question: str, program: Program, facts: Facts) -> Finding | None:
     """A word that stands for nothing in the program, whoever may pass over it; None where there is none."""
-    used = reached(program)
+    used = program.used()
     tested: list[str] = []
     for node in program.nodes:
         if node.id not in used:
@@ -114,15 +114,6 @@ def loose_words(question: str, program: Program, facts: Facts) -> Finding | None
 def _said(attribute: str, value: str) -> list[str]:
     """The words in which an attribute is spoken of."""
     return [attribute, value, *(("faces", "face", "looking") if attribute == "facing" else ())]
-
-
-def reached(program: Program) -> set[str]:
-    """The nodes that the answer needs."""
-    needed = {program.answer}
-    for node in reversed(program.nodes):
-        if node.id in needed:
-            needed.update(name for name, _ in node.inputs())
-    return needed
 
 
 def _plain(program: Program) -> Program:

@@ -188,8 +188,8 @@ def _rows(settings: ChainSettings, item: tuple[Facts, frozenset[str], PictureWri
     facts, complete, written = item
     known = [chain for chain, _ in written.chains]
     composed, refused = certified_chains(facts, settings, complete, known)
-    rejected = [_rejected_row(chain, finding) for chain, finding in refused]
-    rejected += [_refused_row(facts.image_id, one) for one in written.refused]
+    proposed = [Refused(chain.chain_id, chain.question, chain.generator, finding) for chain, finding in refused]
+    rejected = [_refused_row(facts.image_id, one) for one in (*proposed, *written.refused)]
     rejected += [_unused_row(facts.image_id, category, why) for category, why in sorted(facts.uncountable.items())]
     return {
         "hop_chains": [chain_row(chain, by) for chain, by in written.chains]
@@ -232,17 +232,6 @@ def _proposals(facts: Facts, settings: ChainSettings, complete: Collection[str])
         closed = dict.fromkeys(present - set(complete), "nobody says that all are marked")
         yield from compose(replace(facts, uncountable={**closed, **facts.uncountable}), settings.composer)
     yield from compose(facts, settings.composer)
-
-
-def _rejected_row(chain: Chain, finding: Finding) -> dict[str, Any]:
-    return {
-        "chain_id": chain.chain_id,
-        "image_id": chain.image_id,
-        "rule": finding.rule,
-        "detail": finding.detail,
-        "question": chain.question,
-        "generator": chain.generator,
-    }
 
 
 def _refused_row(image_id: str, refused: Refused) -> dict[str, Any]:

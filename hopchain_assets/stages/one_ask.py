@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from hopchain_assets.domain.records import BY_MODEL
 from hopchain_assets.export.sent import as_sent
 from hopchain_assets.export.words import clean_text
 from hopchain_assets.ports.vlm import Ask, Picture, Reply, Sampling, Vlm
@@ -20,8 +21,6 @@ from hopchain_assets.warehouse.pictures import PictureStore
 
 R = TypeVar("R", bound=Replied)
 
-# begins the `source` of rows that a vision-language model is the source of
-BY_MODEL = "vlm/"
 LONGEST_MODEL = 100
 SAMPLING = Sampling(temperature=0.0)
 

@@ -16,6 +16,7 @@ from hopchain_assets.domain.combinations import combinations
 from hopchain_assets.domain.english.reading import Unreadable, read_question
 from hopchain_assets.domain.program import Program
 from hopchain_assets.domain.records import (
+    BY_MODEL,
     NO_REPLY,
     NOT_WRITTEN,
     UNUSABLE,
@@ -260,9 +261,9 @@ class Writer:
             rule = UNUSABLE if isinstance(error, UnusableReply) else NO_REPLY
             name = digest(self.facts.image_id, ask.prompt, str(repair_round))
             finding = Finding(rule, f"{purpose}: {error}")
-            self.made.refused.append(Refused(name, "", f"vlm/{self.models.vlm.model}", finding))
+            self.made.refused.append(Refused(name, "", f"{BY_MODEL}{self.models.vlm.model}", finding))
             return [], ""
-        return reply.value.chains, f"vlm/{reply.model}"
+        return reply.value.chains, f"{BY_MODEL}{reply.model}"
 
     def _refuse(self, written: WrittenChain, generator: str, finding: Finding) -> None:
         # by its text: a program that does not hold together has no canonical form

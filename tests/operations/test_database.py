@@ -10,7 +10,7 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from hopchain_assets.operations.database import Database, attach_sql
+from hopchain_assets.operations.database import Database
 from hopchain_assets.operations.ledger import Ledger
 from hopchain_assets.operations.tables import metadata
 from hopchain_assets.operations.trouble import OperationsError
@@ -35,7 +35,7 @@ def test_duckdb_reads_the_calls_while_they_are_written(url: str) -> None:
             database.execute(f"LOAD '{extension_file(name)}'")
         async with paid(Model(), url) as vlm:
             await vlm.ask(question())
-            database.execute(attach_sql(url))
+            database.execute(Database(url).attach_sql())
             for start in range(1, 101, 20):
                 asking = asyncio.gather(*[vlm.ask(question(n)) for n in range(start, start + 20)])
                 seen.append(_count(database))
@@ -60,7 +60,7 @@ def test_what_is_attached_cannot_be_changed(sqlite_url: str) -> None:
     _open(sqlite_url)
     database = duckdb.connect()
     database.execute(f"LOAD '{extension_file('sqlite_scanner')}'")
-    database.execute(attach_sql(sqlite_url))
+    database.execute(Database(sqlite_url).attach_sql())
     with pytest.raises(duckdb.Error, match="read-only"):
         database.execute("DELETE FROM operations.calls")
 
@@ -72,7 +72,7 @@ def test_a_path_is_taken_as_it_stands(tmp_path: Path) -> None:
     assert file.is_file()
     database = duckdb.connect()
     database.execute(f"LOAD '{extension_file('sqlite_scanner')}'")
-    database.execute(attach_sql(f"sqlite:///{file}"))
+    database.execute(Database(f"sqlite:///{file}").attach_sql())
     assert _count(database) == 1
 
 
@@ -82,10 +82,14 @@ def test_a_password_is_never_shown() -> None:
         f"postgresql://me:{HIDDEN}@127.0.0.1:1/hopchain?sslmode=disable",
         f"postgresql://me@127.0.0.1:1/hopchain?password={HIDDEN}",
     ):
-        assert "dbname=hopchain" in attach_sql(url) and "port=1" in attach_sql(url) and "user=me" in attach_sql(url)
+        assert (
+            "dbname=hopchain" in Database(url).attach_sql()
+            and "port=1" in Database(url).attach_sql()
+            and "user=me" in Database(url).attach_sql()
+        )
         with pytest.raises(OperationsError, match="start the server or mend HOPCHAIN_OPERATIONS") as caught:
             _open(url)
-        for told in (attach_sql(url), Ledger(url).shown, str(caught.value)):
+        for told in (Database(url).attach_sql(), Ledger(url).shown, str(caught.value)):
             assert SECRET not in told and HIDDEN not in told and "hopchain" in told
 
 

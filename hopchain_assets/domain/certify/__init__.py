@@ -16,10 +16,10 @@ from hopchain_assets.domain.certify.margins import Margins, Ruler
 from hopchain_assets.domain.certify.necessary import Necessity
 from hopchain_assets.domain.certify.robust import Disturbance, disturbed_worlds, robust
 from hopchain_assets.domain.certify.self_answered import Scattered, self_answered
-from hopchain_assets.domain.certify.structure import Structure, chained, kinds
+from hopchain_assets.domain.certify.structure import Structure, chained, involved, kinds
 from hopchain_assets.domain.english.reading import read_question
 from hopchain_assets.domain.interpreter import Plan, Value
-from hopchain_assets.domain.program import Count, Program, ProgramError
+from hopchain_assets.domain.program import Program, ProgramError
 from hopchain_assets.domain.records import Chain, Facts, Finding, canonical_number, normal_question
 from hopchain_assets.domain.world import World, members_of
 
@@ -158,15 +158,7 @@ class Certifier:
 
     def _coverage(self, chain: Chain, plan: Plan, values: list[Value], structure: Structure) -> Iterator[Finding]:
         """3 to 6 instances: what the hops find and the members of what they count (paper: a combination)."""
-        involved: set[int] = set()
-        for node in plan.program.nodes:
-            value = values[plan.position[node.id]]
-            if isinstance(node, Count):
-                members = values[plan.position[node.of]]
-                involved.update(members_of(members) if isinstance(members, int) else ())
-            elif node.id in structure.referents and isinstance(value, int):
-                involved.add(value.bit_length() - 1 if node.gives == "set" else value)
-        ids = {self.world.ids[i] for i in involved}
+        ids = {self.world.ids[k] for k in members_of(involved(structure, plan, values))}
         if len(ids) not in INSTANCES:
             yield Finding("coverage", f"{len(ids)} instances are involved, 3 to 6 are wanted")
         elif ids != set(chain.instance_ids):

@@ -7,9 +7,10 @@ read, a condition judged. A count that serves one comparison only is one look wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from hopchain_assets.domain.interpreter import Plan, Value
 from hopchain_assets.domain.program import (
     Arith,
     Compare,
@@ -105,11 +106,7 @@ class Structure:
 
     def used_looks(self) -> set[str]:
         """Looks that the answer depends on."""
-        reached = {self.program.answer}
-        for node in reversed(self.program.nodes):
-            if node.id in reached:
-                reached.update(name for name, _ in self.inputs[node.id])
-        return reached & set(self.looks)
+        return self.program.used() & set(self.looks)
 
     def _find_referents(self) -> None:
         standing = {
@@ -156,6 +153,20 @@ class Structure:
                 found.add(node.id)
                 waiting.extend(name for name, _ in self.inputs[node.id])
         return found
+
+
+def involved(structure: Structure, plan: Plan, values: Sequence[Value]) -> int:
+    """The set of the instances that hops find, and of the members of what they count (paper: a combination)."""
+    found = 0
+    for node in plan.program.nodes:
+        if isinstance(node, Count):
+            members = values[plan.position[node.of]]
+            found |= members if isinstance(members, int) else 0
+        elif node.id in structure.referents:
+            value = values[plan.position[node.id]]
+            if isinstance(value, int):
+                found |= value if node.gives == "set" else 1 << value
+    return found
 
 
 def kinds(structure: Structure) -> Iterator[Finding]:
