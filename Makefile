@@ -1,5 +1,5 @@
 # `make run` and `make test` are all that is needed: they make .venv, install what is locked, and go.
-.PHONY: run test test-vllm ui lint clean install
+.PHONY: run test test-models test-vllm ui lint clean install
 .DEFAULT_GOAL := run
 
 PYTHON ?= python3
@@ -38,6 +38,24 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+# SAM3 and the reader of printed text, on the processor: the extras in an environment of their own, so that all else is
+# tested without torch. Elsewhere: make test-models TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'
+TORCH ?= torch==2.13.0
+MODELS := .venv-models
+MODELS_STAMP := $(MODELS)/.installed
+
+test-models: $(MODELS_STAMP)
+	$(MODELS)/bin/python -m pytest tests/with_models -rs
+
+$(MODELS_STAMP): requirements.lock pyproject.toml
+	@echo "Installing the line with its extras sam3 and ocr into $(MODELS) (once; 2 GB, some minutes)"
+	@test -x $(MODELS)/bin/python || $(PYTHON) -m venv $(MODELS)
+	@$(MODELS)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	@$(MODELS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(MODELS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements-models.txt \
+	  --editable '.[sam3,ocr]'
+	@touch $@
+
 # a real vLLM on the processor with a tiny random model; installs 3.5 GB once, and is no part of `make test`
 VLLM := .venv-vllm
 VLLM_STAMP := $(VLLM)/.installed
@@ -54,4 +72,4 @@ $(VLLM_STAMP):
 
 # the data folder is the user's: it stays
 clean:
-	rm -rf $(VENV) $(VLLM) build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM) $(MODELS) build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -19,8 +19,9 @@ from benchmarks.scene_chains import scene_facts
 from hopchain_assets.domain.composer import compose
 from hopchain_assets.domain.countable import uncountable
 from hopchain_assets.domain.interpreter import evaluate
-from hopchain_assets.domain.masks import decode, pair_table
+from hopchain_assets.domain.pairs import pair_table
 from hopchain_assets.domain.records import Chain, Facts
+from hopchain_assets.domain.strips import Strips
 from hopchain_assets.stages.hop_chains import ChainSettings, certified_chains
 
 SETTINGS = ChainSettings()
@@ -81,11 +82,9 @@ def _measured(pictures: Sequence[Facts]) -> int:
     """Decodes and measures all masks again: what the facts of a picture cost before any chain."""
     for facts in pictures:
         items = facts.instances
-        shapes = [shape for item in items if (shape := decode(item.mask_rle, facts.height, facts.width)) is not None]
-        assert [(shape.box, shape.center, shape.area) for shape in shapes] == [
-            (item.box, (item.cx, item.cy), item.area) for item in items
-        ]
-        pair_table([item.instance_id for item in items], shapes)
+        strips = Strips.decode([item.mask_rle for item in items], facts.height, facts.width)
+        assert strips.areas.tolist() == [item.area for item in items]
+        pair_table([item.instance_id for item in items], strips)
         uncountable(items, (), facts.width, facts.height, SETTINGS.limits)
     return len(pictures)
 

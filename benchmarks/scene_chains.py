@@ -8,8 +8,10 @@ from collections import defaultdict
 from pathlib import Path
 
 from hopchain_assets.domain.countable import CountLimits, uncountable
-from hopchain_assets.domain.masks import decode, pair_table
+from hopchain_assets.domain.masks import decode
+from hopchain_assets.domain.pairs import pair_table
 from hopchain_assets.domain.records import Facts, Instance, digest
+from hopchain_assets.domain.strips import Strips
 from hopchain_assets.sources.scenes import render_scenes
 
 
@@ -27,7 +29,6 @@ def scene_facts(count: int, seed: int) -> list[Facts]:
 def _facts(image: dict, marks: list[dict], names: dict[int, str]) -> Facts:
     height, width = image["height"], image["width"]
     items: list[Instance] = []
-    shapes = []
     for mark in marks:
         counts = mark["segmentation"]["counts"]
         shape = decode(counts, height, width)
@@ -35,7 +36,7 @@ def _facts(image: dict, marks: list[dict], names: dict[int, str]) -> Facts:
         category, (cx, cy) = names[mark["category_id"]], shape.center
         name = digest(image["sha256"], category, counts)
         items.append(Instance(name, category, shape.box, cx, cy, shape.area, counts, mark["attributes"]))
-        shapes.append(shape)
-    pairs = pair_table([item.instance_id for item in items], shapes)
+    strips = Strips.decode([item.mask_rle for item in items], height, width)
+    pairs = pair_table([item.instance_id for item in items], strips)
     reasons = uncountable(items, (), width, height, CountLimits())
     return Facts(image["sha256"], width, height, tuple(items), pairs, {}, reasons)

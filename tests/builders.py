@@ -12,9 +12,11 @@ from pycocotools import mask as coco_mask
 from hopchain_assets.domain.certify.structure import Structure
 from hopchain_assets.domain.english.wording import write
 from hopchain_assets.domain.interpreter import Plan
-from hopchain_assets.domain.masks import decode, pair_table
+from hopchain_assets.domain.masks import decode
+from hopchain_assets.domain.pairs import pair_table
 from hopchain_assets.domain.program import Count, Program
 from hopchain_assets.domain.records import Chain, Facts, Hop, Instance, canonical_number
+from hopchain_assets.domain.strips import Strips
 from hopchain_assets.domain.world import World, members_of
 
 WIDTH, HEIGHT = 400, 300
@@ -44,8 +46,8 @@ def picture(*boxes: Box, uncountable: Mapping[str, str] | None = None) -> Facts:
         mask = np.zeros((HEIGHT, WIDTH), bool)
         mask[y0:y1, x0:x1] = True
         items.append(instance(f"i{number}", category, mask, rest[0] if rest else None))
-    shapes = [decode(item.mask_rle, HEIGHT, WIDTH) for item in items]
-    pairs = pair_table([item.instance_id for item in items], [shape for shape in shapes if shape])
+    strips = Strips.decode([item.mask_rle for item in items], HEIGHT, WIDTH)
+    pairs = pair_table([item.instance_id for item in items], strips)
     return Facts("p" * 64, WIDTH, HEIGHT, tuple(items), pairs, {}, dict(uncountable or {}))
 
 

@@ -9,6 +9,9 @@ WITH counted AS (
     UNION ALL SELECT 'instance_masks', batch, count(*) FROM instances GROUP BY batch
     UNION ALL SELECT 'instance_masks', batch, count(*) FROM pairs GROUP BY batch
     UNION ALL SELECT 'instance_masks', batch, count(*) FROM bad_annotations GROUP BY batch
+    UNION ALL SELECT 'instance_masks', batch, count(*) FROM groundings GROUP BY batch
+    UNION ALL SELECT 'instance_masks', batch, count(*) FROM left_out GROUP BY batch
+    UNION ALL SELECT 'instance_masks', batch, count(*) FROM texts GROUP BY batch
     UNION ALL SELECT 'hop_chains', batch, count(*) FROM hop_chains GROUP BY batch
     UNION ALL SELECT 'hop_chains', batch, count(*) FROM rejected_chains GROUP BY batch
     UNION ALL SELECT 'hop_chains', batch, count(*) FROM perceptions GROUP BY batch

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable
 from http.client import HTTPException, HTTPMessage
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError
@@ -22,11 +21,12 @@ import duckdb
 from PIL import Image, ImageFont, features
 from rich.text import Text
 
+from hopchain_assets.cli import doctor_eyes
 from hopchain_assets.cli.ending import EXIT_FAILED, one_sentence
 from hopchain_assets.cli.screen import command, count, load_settings, out, plain, plural, say, show, table
 from hopchain_assets.operations.ledger import Ledger
 from hopchain_assets.operations.prices import Prices
-from hopchain_assets.ports.vlm import ServerUnavailable
+from hopchain_assets.ports.unavailable import Unavailable
 from hopchain_assets.settings import Server, Servers, Settings, SettingsError
 from hopchain_assets.stages.overview import figures
 from hopchain_assets.warehouse.connect import WarehouseError, attached
@@ -35,11 +35,17 @@ from hopchain_assets.warehouse.lake import Lake
 PYTHONS = ((3, 11), (3, 13))
 PACKAGES = ("dagster", "dagster-webserver", "duckdb", "polars", "pyarrow", "great-expectations", "pillow", "numpy")
 EXTENSIONS = ("ducklake", "sqlite-scanner", "postgres-scanner", "httpfs")
-EXTRAS = ("torch", "vllm")
 LEAST_FREE_BYTES = 1_000_000_000
 ANSWER_SECONDS = 5
 # what a check may end with besides `Ailment`: each is a sentence already
-TOLD = (WarehouseError, SettingsError, ServerUnavailable, OSError, duckdb.Error, metadata.PackageNotFoundError)
+TOLD = (
+    WarehouseError,
+    SettingsError,
+    Unavailable,
+    OSError,
+    duckdb.Error,
+    metadata.PackageNotFoundError,
+)
 
 
 class Ailment(Exception):
@@ -70,7 +76,9 @@ def doctor(ctx: click.Context) -> None:
         ("pictures and fonts", _pictures),
         ("ledger and prices", _ledger),
         ("models", _models),
-        ("extras", _extras),
+        ("segmenter", doctor_eyes.segmenter),
+        ("text reader", doctor_eyes.text_reader),
+        ("extras", doctor_eyes.extras),
     ]
     rows = table("check", "", "found, or what to do")
     sick = 0
@@ -214,11 +222,3 @@ def _served(server: Server) -> str:
     if server.model not in listed:
         raise Ailment(f"{server.url} serves {', '.join(listed[:5])}, not {server.model}: set {server.settings}_MODEL")
     return f"{server.model} at {server.url}"
-
-
-def _extras(_: Settings) -> str:
-    """Nothing here needs them; people ask because the paper's method does."""
-    return (
-        "; ".join(f"{name} {_version(name) if find_spec(name) else 'not installed'}" for name in EXTRAS)
-        + " (not needed)"
-    )

@@ -62,13 +62,13 @@ def _known(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit code of an error that can be expected."""
     from duckdb import CatalogException
 
-    from hopchain_assets.ports.vlm import ServerUnavailable
+    from hopchain_assets.ports.unavailable import Unavailable
     from hopchain_assets.settings import SettingsError
     from hopchain_assets.sources.coco import SourceError
     from hopchain_assets.warehouse.connect import WarehouseError
     from hopchain_assets.warehouse.model_header import ModelError
 
-    if isinstance(error, SettingsError | SourceError | WarehouseError | ModelError | ServerUnavailable):
+    if isinstance(error, SettingsError | SourceError | WarehouseError | ModelError | Unavailable):
         return one_sentence(error), EXIT_MISUSED
     if isinstance(error, CatalogException) and "Table with name" in str(error):
         return "the warehouse is of an earlier release: `hopchain run` brings its tables up to date.", EXIT_MISUSED

@@ -25,7 +25,8 @@ from hopchain_assets.models.vllm_serve import (
     serve_environment,
     weight_gigabytes,
 )
-from hopchain_assets.settings import WRITER_MODEL, Server, Servers
+from hopchain_assets.settings import Server, Servers
+from hopchain_assets.settings.servers import WRITER_MODEL
 
 PROGRAM = "vllm"
 LOOPBACKS = (LOOPBACK, "localhost", "::1")

@@ -15,7 +15,7 @@ from hopchain_assets.settings import Settings
 from hopchain_assets.stand_in.answering import StandIn
 from hopchain_assets.stand_in.faults import FaultError, Rates
 from hopchain_assets.stand_in.server import LOOPBACK, Server, serve
-from hopchain_assets.stand_in.truth import ANNOTATIONS, Truth, TruthError
+from hopchain_assets.stand_in.truth import Truth, TruthError
 from hopchain_assets.stand_in.truth_log import TruthLog
 
 SHARE = click.FloatRange(0, 1)
@@ -83,7 +83,7 @@ def _rates(text: str) -> Mapping[str, float]:
 
 
 def _rendered(settings: Settings) -> list[Path]:
-    folders = sorted(path.parent for path in (settings.home / "scenes").glob(f"*/{ANNOTATIONS}"))
+    folders = settings.scene_folders()
     if not folders:
         raise Refusal("there are no rendered scenes to answer from: run `hopchain scenes` first, or name --truth")
     return folders

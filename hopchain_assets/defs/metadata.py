@@ -44,8 +44,14 @@ SHOWN: Mapping[str, Shown] = {
     "categories": Shown("categories", ("image_id", "category", "source", "crowd"), {}),
     "instance_masks": Shown(
         "instances",
-        ("image_id", "instance_id", "category", "cx", "cy", "area", "attributes", "source"),
-        {"pairs": ("pairs", ""), "unusable annotations": ("bad_annotations", "")},
+        ("image_id", "instance_id", "category", "cx", "cy", "area", "score", "attributes", "source"),
+        {
+            "pairs": ("pairs", ""),
+            "unusable annotations": ("bad_annotations", ""),
+            "names grounded": ("groundings", "grounded"),
+            "left out": ("left_out", "reason"),
+            "texts decisive": ("texts", "decisive"),
+        },
     ),
     "hop_chains": Shown(
         "hop_chains",
@@ -126,7 +132,7 @@ def _progress(report: StageReport) -> Metadata:
 
 def _counts(lake: Lake, source: str, column: str, batches: Sequence[str]) -> list[tuple[tuple[str, str], int]]:
     """Rows by batch and value of the column ("" for all rows of a batch), the most frequent value first."""
-    by = f'"{column}"' if column else "''"
+    by = f'"{column}"::VARCHAR' if column else "''"
     rows = lake.query(
         f"SELECT batch, {by} AS what, count(*) AS n FROM {source} WHERE list_contains(?, batch) "
         "GROUP BY ALL ORDER BY n DESC, what",

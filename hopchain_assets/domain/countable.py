@@ -19,27 +19,36 @@ CONFUSABLE = (
 @dataclass(frozen=True, slots=True)
 class CountLimits:
     """`smallest_share` of the picture an instance's box must take, `smallest_side` in pixels that the shorter
-    side of its box keeps at `training_pixels` a picture, `most` instances a category may have."""
+    side of its box keeps at `training_pixels` a picture, `most` instances a category may have, `sure_score` the
+    least score of each: with one that is less sure nobody knows how many there are."""
 
     smallest_share: float = 0.002
     smallest_side: float = 8.0
     training_pixels: float = 1_000_000
     most: int = 10
+    sure_score: float = 0.5
 
 
 def uncountable(
-    instances: Sequence[Instance], crowds: Iterable[str], width: int, height: int, limits: CountLimits
+    instances: Sequence[Instance],
+    crowds: Iterable[str],
+    width: int,
+    height: int,
+    limits: CountLimits,
+    perhaps: Iterable[str] = (),
 ) -> dict[str, str]:
     """Categories that may not be counted or searched, each with the reason.
 
-    `crowds` are the categories of which a region, not an instance, is marked.
+    `crowds` are the categories of which a region, not an instance, is marked, `perhaps` those that may be present
+    though no instance of them was kept.
     """
     reasons = dict.fromkeys(crowds, "a crowd of them is marked as one region")
     present = {item.category for item in instances}
+    beside = present | set(perhaps)
     scale = min(1.0, math.sqrt(limits.training_pixels / (width * height)))
     for category in sorted(present - reasons.keys()):
         members = [item for item in instances if item.category == category]
-        reason = _reason(category, members, present, width * height, scale, limits)
+        reason = _reason(category, members, beside, width * height, scale, limits)
         if reason:
             reasons[category] = reason
     return reasons
@@ -54,6 +63,9 @@ def _reason(
         others = sorted((group & present) - {category}) if category in group else []
         if others:
             return f"easily taken for {others[0]}, which is in the picture too"
+    least = min(item.score for item in members)
+    if least < limits.sure_score:
+        return f"one is there with a score of {least:.2f} only, less than {limits.sure_score:g}"
     for item in members:
         x0, y0, x1, y1 = item.box
         # by its box: thin things (a kite, a horse's legs) are as easy to find as solid ones of their extent

@@ -25,7 +25,8 @@ class Instance:
 
     `box` is xyxy in pixels, `cx`, `cy` the centre of the mask's pixels, `area` the number of
     visible mask pixels, `mask_rle` COCO's compressed run lengths (column-major, of the whole
-    picture), `attributes` only facts that are decisive (`color`, `number`, `dots`, `facing`).
+    picture), `attributes` only facts that are decisive (`color`, `number`, `dots`, `facing`),
+    `score` how sure a segmenter was (1 for what people drew or a renderer).
     """
 
     instance_id: str
@@ -66,12 +67,24 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """An instance that was left out of a picture's instances and may be there after all.
+
+    Beside all of them where `instead_of` is empty, else in the place of that one: the same object under two names.
+    """
+
+    instance: Instance
+    instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that is known of one picture: what programs run on and certificates are about.
 
     `pairs` holds every ordered pair of instance ids, `perceptions` maps (instance id, predicate)
     to a value that masks cannot give, `uncountable` maps a category to the reason why it may
-    neither be counted nor searched in this picture.
+    neither be counted nor searched in this picture, `doubts` are instances that a segmenter found and
+    that were left out.
     """
 
     image_id: str
@@ -81,6 +94,7 @@ class Facts:
     pairs: Mapping[tuple[str, str], Pair] = field(default_factory=dict)
     perceptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     uncountable: Mapping[str, str] = field(default_factory=dict)
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,8 @@ class Finding:
 
 # begins the `source` and `generator` of rows that a vision-language model is the source of
 BY_MODEL = "vlm/"
+# begins the `source` of instances that a segmenter found
+BY_SEGMENTER = "segmenter/"
 # rules beside the certifier's: a model that was to write or read gave nothing to judge, or did not answer
 UNUSABLE, NO_REPLY = NOT_WRITTEN = ("unusable_reply", "no_reply")
 

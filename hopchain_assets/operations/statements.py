@@ -123,7 +123,7 @@ def record(connection: sa.Connection, rows: Sequence[Row]) -> dict[str, Stored]:
     before = {key: answer for key, answer in found.items() if answer.row not in own}
     late = {"outcome": "unusable", "reason": "answered twice", "detail": "another process had answered before"}
     written = [{**row, **late} if row["outcome"] == "answered" and row["key"] in before else row for row in rows]
-    connection.execute(_insert(connection, calls).on_conflict_do_nothing(index_elements=[calls.c.id]), written)
+    connection.execute(insert(connection, calls).on_conflict_do_nothing(index_elements=[calls.c.id]), written)
     return before
 
 
@@ -165,7 +165,7 @@ def _take(connection: sa.Connection, holder: str, lease: float, keys: Iterable[s
     until = now + timedelta(seconds=lease)
     # in one order for all, or two groups would wait for each other
     rows = [{"key": key, "holder": holder, "until": until} for key in sorted(keys)]
-    upsert = _insert(connection, claims)
+    upsert = insert(connection, claims)
     connection.execute(
         upsert.on_conflict_do_update(
             index_elements=[claims.c.key],
@@ -178,5 +178,6 @@ def _take(connection: sa.Connection, holder: str, lease: float, keys: Iterable[s
     return {key for key, who in holders.items() if who == holder}, set(holders.values()) - {holder}
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT in the dialect of the connection: both know ON CONFLICT, and SQLAlchemy's common one does not."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)

@@ -59,8 +59,21 @@ claims = sa.Table(
     sa.Column("until", sa.DateTime, nullable=False),
 )
 
+segmentations = sa.Table(
+    "segmentations",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("image_id", sa.Text, nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("segmenter", sa.Text, nullable=False),
+    sa.Column("presence", sa.Double, nullable=False),
+    # JSON: a list of [run lengths, score]
+    sa.Column("found", sa.Text, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+)
+
 applied = sa.Table("operations_schema", metadata, sa.Column("number", sa.BigInteger, primary_key=True))
 
 Step = Callable[[sa.Connection], None]
 # what brings tables of an earlier release up to the definitions above, in order; a released step is never changed
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (segmentations.create,)

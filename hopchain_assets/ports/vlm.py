@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, Protocol, Self, TypeVar
 
+from hopchain_assets.ports.unavailable import Unavailable
+
 T = TypeVar("T")
 
 
@@ -105,7 +107,7 @@ class CallFailed(Exception):
     """No reply for this question, after every retry or because the server will not have it: this row's trouble."""
 
 
-class ServerUnavailable(Exception):
+class ServerUnavailable(Unavailable):
     """No question can be asked now: nobody listens, the key is wrong, replies cannot be written down. A sentence."""
 
 

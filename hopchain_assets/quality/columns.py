@@ -13,10 +13,11 @@ import polars as pl
 
 from hopchain_assets.domain.masks import MaskError, run_lengths
 from hopchain_assets.domain.program import Program, ProgramError
-from hopchain_assets.domain.records import BY_MODEL, digest, normal_question
+from hopchain_assets.domain.records import BY_MODEL, BY_SEGMENTER, digest, normal_question
 from hopchain_assets.quality.suite import Completed, Frames
 
 _MODEL = pl.col("source").str.extract(f"^{BY_MODEL}(.+)$")
+_SEGMENTER = pl.col("source").str.extract(f"^{BY_SEGMENTER}(.+)$")
 
 
 def pixels(images: pl.DataFrame, _: Frames) -> pl.DataFrame:
@@ -77,11 +78,31 @@ def measured(instances: pl.DataFrame, frames: Frames) -> pl.DataFrame:
         pl.col("n_pairs").fill_null(0).cast(pl.Int64),
         n_others=pl.len().over("image_id").cast(pl.Int64) - 1,
         picture=pl.col("width").cast(pl.Int64) * pl.col("height"),
+        unsegmented=pl.when(_SEGMENTER.is_null()).then("source"),
         shorter_side=pl.min_horizontal(x1 - x0, y1 - y0),
         outside=pl.max_horizontal(-x0, -y0, x1 - pl.col("width"), y1 - pl.col("height")),
         centre_off=pl.max_horizontal(x0 - cx, cx - x1, y0 - cy, cy - y1),
         box_spare=(x1 - x0) * (y1 - y0) - pl.col("area"),
     )
+
+
+def grounded(groundings: pl.DataFrame, _: Frames) -> pl.DataFrame:
+    """How often a name of a picture is there, the segmenter that a source names, and finds that are missing.
+
+    `spare` is how many more were found than kept, `grounded_by` how many were found where it is said to be grounded.
+    """
+    return groundings.with_columns(
+        n_same=pl.len().over("image_id", "category"),
+        segmenter=_SEGMENTER,
+        spare=pl.col("n_found") - pl.col("n_kept"),
+        grounded_by=pl.when("grounded").then("n_found"),
+        found_by=pl.when(~pl.col("grounded")).then("n_kept"),
+    )
+
+
+def printed(texts: pl.DataFrame, _: Frames) -> pl.DataFrame:
+    """Adds `why`: the reason of a text that is no fact; empty for one that is."""
+    return texts.with_columns(why=pl.when("decisive").then(pl.lit("")).otherwise("reason"))
 
 
 def run_sums(counts: str | None) -> tuple[int | None, int | None]:

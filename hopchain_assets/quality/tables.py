@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from hopchain_assets.domain.certify import RULES
 from hopchain_assets.domain.records import NOT_WRITTEN
+from hopchain_assets.domain.sift import OTHER_NAME, OVERLAPS, TOO_SMALL, TWICE
 from hopchain_assets.quality import columns
 from hopchain_assets.quality.answers import EXECUTED, SPLITS
 from hopchain_assets.quality.suite import (
@@ -36,6 +37,7 @@ QUALITIES = ("High", "Medium", "Low")
 KEPT_QUALITIES = ("High", "Medium")
 MOST_COMPLEX = 10
 QUERY_TYPES = ("A", "B", "C")
+LEFT_OUT_REASONS = (TOO_SMALL, TWICE, OVERLAPS, OTHER_NAME)
 WAITING_REASONS = ("executors differ", "category incomplete", "category not audited", "models only")
 
 
@@ -59,7 +61,6 @@ def told(stage: str) -> str:
 
 
 _ONCE = between("row_once", "that are there twice", "n_same", None, 1)
-_KNOWN_SOURCE = one_of("source_known", f"whose source is not {' or '.join(SOURCES)}", "source", SOURCES)
 _KNOWN_SPLIT = one_of("split_known", f"whose split is not {' or '.join(SPLITS)}", "split", SPLITS)
 
 _BATCH_MEMBERS = Suite(
@@ -126,8 +127,8 @@ _INSTANCES = Suite(
     "instances",
     ("instance_id",),
     (
-        "instance_id", "image_id", "category", "x0", "y0", "x1", "y1", "cx", "cy", "area", "score", "mask_rle",
-        "attributes", "source",
+        "instance_id", "image_id", "category", "x0", "y0", "x1", "y1", "cx", "cy", "area", "score", "presence",
+        "mask_rle", "attributes", "source",
     ),
     (
         unique("instance_id"),
@@ -142,8 +143,9 @@ _INSTANCES = Suite(
         not_null("mask_readable", "whose run lengths cannot be read", "mask_fills"),
         equal("mask_fills_picture", "whose run lengths do not fill the picture", "mask_fills", "picture"),
         equal("area_of_mask", "whose area is not that of the mask", "area", "mask_area"),
+        between("presence_a_share", "whose presence is not within 0 to 1", "presence", 0, 1),
         not_null("attributes_are_texts", "whose attributes are no JSON object of texts", "attributes_told"),
-        _KNOWN_SOURCE,
+        one_of("source_known", f"whose source is not {' or '.join(SOURCES)}, nor a segmenter", "unsegmented", SOURCES),
         equal("paired_with_all", "not paired with all others of the picture", "n_pairs", "n_others"),
     ),
     columns.measured,
@@ -165,6 +167,40 @@ _PAIRS = Suite(
     columns.mirrored,
 )
 _BAD_ANNOTATIONS = Suite("bad_annotations", ("image_id", "annotation_id"), ("image_id", "annotation_id", "reason"))
+_GROUNDINGS = Suite(
+    "groundings",
+    ("image_id", "category"),
+    ("image_id", "category", "presence", "n_found", "n_kept", "grounded", "source"),
+    (
+        _ONCE,
+        between("presence_a_share", "whose presence is not within 0 to 1", "presence", 0, 1),
+        between("best_a_share", "whose best score is not within 0 to 1", "best_score", 0, 1),
+        between("kept_were_found", "of which more were kept than found", "spare", 0, None),
+        between("grounded_found", "that are grounded without a find", "grounded_by", 1, None),
+        between("not_grounded_empty", "that are not grounded and have instances", "found_by", None, 0),
+        not_null("found_by_segmenter", "whose source names no segmenter", "segmenter"),
+    ),
+    columns.grounded,
+)
+_LEFT_OUT = Suite(
+    "left_out",
+    ("image_id", "instance_id"),
+    ("instance_id", "image_id", "category", "area", "score", "mask_rle", "reason", "doubtful", "source"),
+    (
+        between("score_a_share", "whose score is not within 0 to 1", "score", 0, 1),
+        one_of("reason_known", "whose reason is not a known one", "reason", LEFT_OUT_REASONS),
+    ),
+)
+_TEXTS = Suite(
+    "texts",
+    ("image_id",),
+    ("image_id", "text", "x0", "y0", "x1", "y1", "confidence", "decisive", "source"),
+    (
+        between("confidence_a_share", "whose confidence is not within 0 to 1", "confidence", 0, 1),
+        not_null("reason_told", "that are not decisive and do not say why", "why"),
+    ),
+    columns.printed,
+)
 # that the instance is there is not asked: nobody removes what was perceived of an instance that was marked anew
 _PERCEPTIONS = Suite(
     "perceptions",
@@ -260,7 +296,7 @@ SUITES: Mapping[str, tuple[Suite, ...]] = {
     "raw_images": (_BATCH_MEMBERS, _IMAGES, _QUARANTINE),
     "image_ratings": (_IMAGE_RATINGS,),
     "categories": (_CATEGORIES, _CATEGORY_AUDIT),
-    "instance_masks": (_INSTANCES, _PAIRS, _BAD_ANNOTATIONS),
+    "instance_masks": (_INSTANCES, _PAIRS, _BAD_ANNOTATIONS, _GROUNDINGS, _LEFT_OUT, _TEXTS),
     "hop_chains": (_HOP_CHAINS, _REJECTED_CHAINS, _PERCEPTIONS),
     "verified_set": (_VERIFIED_SET, _WAITING_CHAINS),
     "training_shards": (_SHARD_EXAMPLES, _SHARDS),

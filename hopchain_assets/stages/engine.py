@@ -23,12 +23,14 @@ class Work:
     """What a stage made of its inputs: rows by table, how each input ended, and why those failed that did.
 
     `left` are the inputs that it did not come to, because a budget was spent: they have no rows and stay pending.
+    `reasons` say why an input ended as it did, where that is worth a sentence.
     """
 
     frames: Mapping[str, pl.DataFrame]
     outcomes: Mapping[str, str]
     failures: Mapping[str, str] = field(default_factory=dict)
     left: Collection[str] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,6 @@ def _done(stage: Stage, made: Work, inputs: Mapping[str, str], ids: Sequence[str
     return [
         Done(i, inputs[i], "failed", hashes[i], counts[i], made.failures[i])
         if i in made.failures
-        else Done(i, inputs[i], made.outcomes.get(i, "done"), hashes[i], counts[i])
+        else Done(i, inputs[i], made.outcomes.get(i, "done"), hashes[i], counts[i], made.reasons.get(i))
         for i in ids
     ]

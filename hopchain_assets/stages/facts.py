@@ -13,7 +13,8 @@ import polars as pl
 
 from hopchain_assets.domain.countable import CountLimits, uncountable
 from hopchain_assets.domain.program import Program
-from hopchain_assets.domain.records import Chain, Facts, Hop, Instance, Pair
+from hopchain_assets.domain.records import Chain, Doubt, Facts, Hop, Instance, Pair
+from hopchain_assets.domain.sift import OTHER_NAME
 
 GROUND_TRUTH = frozenset({"annotation", "scene"})
 # who reads the composer's English back, in `bound_by`; any other name is a model's
@@ -30,12 +31,14 @@ def read_facts(
     perceptions = _by_image(rows_of(connection, "perceptions", batch, ids))
     categories = _by_image(rows_of(connection, "categories", batch, ids))
     bad = _by_image(rows_of(connection, "bad_annotations", batch, ids))
+    doubts = _by_image(rows_of(connection, "left_out", batch, ids).filter(pl.col("doubtful")))
     found: dict[str, Facts] = {}
     for image in images.iter_rows(named=True):
         name, width, height = image["image_id"], image["width"], image["height"]
         items = tuple(_instance(row) for row in sorted(instances[name], key=lambda row: row["instance_id"]))
         crowds = [row["category"] for row in categories[name] if row["crowd"]]
-        reasons = uncountable(items, crowds, width, height, limits)
+        perhaps = [row["category"] for row in doubts[name]]
+        reasons = uncountable(items, crowds, width, height, limits, perhaps)
         reasons |= {row["category"]: f"one of its annotations could not be used ({row['reason']})" for row in bad[name]}
         found[name] = Facts(
             image_id=name,
@@ -45,6 +48,7 @@ def read_facts(
             pairs={(r["a"], r["b"]): Pair(r["overlap_px"], r["inside_share"], r["edge_gap"]) for r in pairs[name]},
             perceptions={(row["instance_id"], row["predicate"]): row["value"] for row in perceptions[name]},
             uncountable=reasons,
+            doubts=tuple(_doubt(row) for row in sorted(doubts[name], key=lambda row: row["instance_id"])),
         )
     return found
 
@@ -104,6 +108,11 @@ def _by_image(frame: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
+def _doubt(row: Mapping[str, Any]) -> Doubt:
+    """One that may be there. Under another name it takes its rival's place, under the same one it stands beside it."""
+    return Doubt(_instance(row), row["rival_id"] if row["reason"] == OTHER_NAME else "")
+
+
 def _instance(row: Mapping[str, Any]) -> Instance:
     return Instance(
         instance_id=row["instance_id"],
@@ -113,6 +122,6 @@ def _instance(row: Mapping[str, Any]) -> Instance:
         cy=row["cy"],
         area=row["area"],
         mask_rle=row["mask_rle"],
-        attributes=json.loads(row["attributes"] or "{}"),
+        attributes=json.loads(row.get("attributes") or "{}"),
         score=row["score"],
     )

@@ -16,6 +16,7 @@ from hopchain_assets.stages.image_ratings import ImageRatings
 from hopchain_assets.stages.instance_masks import InstanceMasks
 from hopchain_assets.stages.policies import Executed
 from hopchain_assets.stages.raw_images import RawImages
+from hopchain_assets.stages.segmenting import Sight
 from hopchain_assets.stages.training_shards import ShardSettings, TrainingShards
 from hopchain_assets.stages.verified_set import VerifiedSet
 from hopchain_assets.warehouse.done import Pending, pending
@@ -60,6 +61,7 @@ class Line:
     workers: int = 1
     models: Models = field(default_factory=Models)
     asking: AskSettings = field(default_factory=AskSettings)
+    sight: Sight = field(default_factory=Sight)
 
     def stages(self) -> Mapping[str, Stage]:
         """The stages by name, in order."""
@@ -67,7 +69,7 @@ class Line:
             RawImages(self.lake, self.pictures),
             ImageRatings(self.lake, self.pictures, self.models.vlm, self.asking),
             Categories(self.lake, self.pictures, self.models.vlm, self.asking),
-            InstanceMasks(self.lake, self.workers),
+            InstanceMasks(self.lake, self.workers, self.pictures, self.sight),
             HopChains(self.lake, self.chains, self.workers, self.pictures, self.models, self.asking),
             VerifiedSet(self.lake, self.policy),
             TrainingShards(self.lake, self.pictures, self.shard_folder, self.shards),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hopchain_assets.domain.printed import NUMBER
 from hopchain_assets.domain.program import Objects, Perceive
 from hopchain_assets.domain.records import Chain, canonical_number
 from hopchain_assets.ports import Evidence, Verdict
@@ -18,7 +19,8 @@ class Executed:
     """True by execution: drawn or rendered instances, audited categories, and two executors that agree.
 
     Everything else waits for people. Marks may be incomplete; and where a model found the instances, read the words
-    back or said how an object looks, only models agree, unless `accept_models` takes their word for it.
+    back, said how an object looks or read what is printed on it, only models agree, unless `accept_models` takes their
+    word for it.
     """
 
     accept_models: bool = False
@@ -51,4 +53,6 @@ def _rests_on_models(chain: Chain, evidence: Evidence) -> list[str]:
     rests_on = [] if evidence.ground_truth else ["found the instances"]
     rests_on += ["read the words back"] if evidence.read_by_model else []
     looks = any(isinstance(node, Perceive) for node in chain.program.nodes)
-    return rests_on + (["said how objects look"] if looks else [])
+    rests_on += ["said how objects look"] if looks else []
+    printed = any(getattr(node, "attribute", "") == NUMBER for node in chain.program.nodes)
+    return rests_on + (["read the printed numbers"] if printed and evidence.text_by_model else [])

@@ -59,6 +59,7 @@ class VerifiedSet:
             perceptions = rows_of(connection, "perceptions", batch, inputs)
             audits = current_audits(connection, [batch])
             images = rows_of(connection, "images", batch, inputs)
+            read = set(rows_of(connection, "texts", batch, inputs).filter(pl.col("decisive"))["image_id"])
         audited: dict[str, dict[str, bool]] = defaultdict(dict)
         for image, category, exhaustive, _ in audits.iter_rows():
             audited[image][category] = exhaustive
@@ -71,8 +72,13 @@ class VerifiedSet:
         waiting: list[dict[str, Any]] = []
         for number, (row, chain) in enumerate(parsed, start=1):
             name = chain.image_id
-            read_by_model = row["bound_by"] != GRAMMAR
-            evidence = Evidence(audited[name], name not in modelled, executed[row["chain_id"]], read_by_model)
+            evidence = Evidence(
+                audited=audited[name],
+                ground_truth=name not in modelled,
+                executed=executed[row["chain_id"]],
+                read_by_model=row["bound_by"] != GRAMMAR,
+                text_by_model=name in read,
+            )
             verdict = self.policy.judge(chain, evidence)
             base = {"chain_id": row["chain_id"], "question_id": row["question_id"], "image_id": name}
             if not verdict.waits_for:

@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from hopchain_assets.domain.countable import CountLimits, uncountable
-from hopchain_assets.domain.masks import MaskError, Shape, decode, pair_table
+from hopchain_assets.domain.masks import MaskError, decode
+from hopchain_assets.domain.pairs import pair_table
 from hopchain_assets.domain.records import Facts, Instance, Pair
+from hopchain_assets.domain.strips import Strips
 from hopchain_assets.sources.coco import SourceError, rasterise, read_coco
 
 SMALLEST_PIXELS = 16
@@ -27,7 +29,10 @@ class TruthError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One object of a picture: `box` is xyxy in pixels, `cx`, `cy` the centre of its mask, `area` its pixels."""
+    """One object of a picture: `box` is xyxy in pixels, `cx`, `cy` the centre of its mask, `area` its pixels.
+
+    `mask_rle` is COCO's compressed run lengths of the whole picture.
+    """
 
     category: str
     box: tuple[float, float, float, float]
@@ -35,11 +40,16 @@ class Thing:
     cy: float
     area: float
     attributes: Mapping[str, str]
+    mask_rle: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
 class Known:
-    """All that is true of one picture. `closed` are categories that may be neither counted nor searched, with why."""
+    """All that is true of one picture.
+
+    `closed` are categories that may be neither counted nor searched, with why, `crowds` the categories of which regions
+    are marked, each with its mask, and `unusable` those with a mark that cannot be used.
+    """
 
     image_id: str
     width: int
@@ -47,6 +57,8 @@ class Known:
     things: tuple[Thing, ...]
     closed: Mapping[str, str]
     pairs: Mapping[tuple[int, int], Pair] = field(repr=False)
+    crowds: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    unusable: frozenset[str] = frozenset()
 
     @cached_property
     def categories(self) -> Mapping[str, tuple[int, ...]]:
@@ -146,18 +158,17 @@ def scattered(known: Known, count: int, seed: int) -> Iterator[Known]:
 def measured(image_id: str, said: Mapping[str, Any]) -> Known:
     """The truth of a picture from what its annotations say; marks that cannot be used close their category."""
     width, height = int(said["width"]), int(said["height"])
-    shapes: list[Shape] = []
     things: list[Thing] = []
-    crowds: list[str] = []
+    crowds: list[tuple[str, str]] = []
     unusable: dict[str, str] = {}
     drawn: set[tuple[str, str]] = set()
     for mark in said["marks"]:
         category = mark["category"]
-        if mark["crowd"]:
-            crowds.append(category)
-            continue
         try:
             counts = rasterise(mark["segmentation"], height, width)
+            if mark["crowd"]:
+                crowds.append((category, counts))
+                continue
             shape = decode(counts, height, width)
             if shape is None or shape.area < SMALLEST_PIXELS or (category, counts) in drawn:
                 raise SourceError("its mask is empty, or that of another one")
@@ -166,10 +177,10 @@ def measured(image_id: str, said: Mapping[str, Any]) -> Known:
             continue
         drawn.add((category, counts))
         cx, cy = shape.center
-        shapes.append(shape)
-        things.append(Thing(category, shape.box, cx, cy, shape.area, dict(mark["attributes"])))
-    table = pair_table([str(k) for k in range(len(shapes))], shapes) if len(shapes) > 1 else {}
+        things.append(Thing(category, shape.box, cx, cy, shape.area, dict(mark["attributes"]), counts))
+    table = pair_table([str(k) for k in range(len(things))], Strips.decode([t.mask_rle for t in things], height, width))
     pairs = {(int(a), int(b)): pair for (a, b), pair in table.items()}
-    known = Known(image_id, width, height, tuple(things), {}, pairs)
-    closed = uncountable(known.facts().instances, crowds, width, height, CountLimits()) | unusable
+    known = Known(image_id, width, height, tuple(things), {}, pairs, tuple(crowds), frozenset(unusable))
+    regions = [category for category, _ in crowds]
+    closed = uncountable(known.facts().instances, regions, width, height, CountLimits()) | unusable
     return replace(known, closed=closed)

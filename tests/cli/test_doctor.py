@@ -78,7 +78,7 @@ def test_a_healthy_installation(hopchain: Hopchain, done_home: Path) -> None:
     """All is well here, and the warehouse's rows are told."""
     ended = hopchain("doctor", home=done_home)
     assert ended.code == 0 and "All is well" in ended.out and f"{SCENES} pictures" in ended.out, ended.out
-    assert "not needed" in ended.out
+    assert "[sam3] torch" in ended.out and "plain pictures end after their names" in " ".join(ended.out.split())
 
 
 def test_a_home_without_a_warehouse_is_healthy(hopchain: Hopchain, tmp_path: Path) -> None:

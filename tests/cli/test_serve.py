@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hopchain_assets.settings import WRITER_MODEL
+from hopchain_assets.settings.servers import WRITER_MODEL
 from tests.cli.conftest import Hopchain
 
 SECRET = "k3y-of-the-server"

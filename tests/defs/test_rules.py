@@ -69,6 +69,18 @@ ALTERED = [
     ),
     ("instances", "cx = 'nan', score = -0.01, attributes = '{'", "values_present score_a_share attributes_are_texts"),
     ("instances", "x1 = 'inf'", "values_present box_inside"),
+    ("instances", "presence = 1.5", "presence_a_share"),
+    (
+        "groundings",
+        "presence = 2, best_score = -1, n_found = 0, n_kept = 3, source = 'rumour'",
+        "presence_a_share best_a_share kept_were_found grounded_found found_by_segmenter",
+    ),
+    ("groundings", "grounded = false", "not_grounded_empty"),
+    ("groundings", "category = NULL", "values_present"),
+    ("left_out", "score = 1.1, reason = 'a whim'", "score_a_share reason_known"),
+    ("left_out", "doubtful = NULL", "values_present"),
+    ("texts", "confidence = 1.1, decisive = false, reason = NULL", "confidence_a_share reason_told"),
+    ("texts", "source = ''", "values_present"),
     ("instances", "x1 = x0, cx = x0", "box_ordered area_fits_box"),
     (
         "instances",
@@ -137,6 +149,7 @@ REPEATED = [
     ("categories", "row_once"),
     ("instances", "instance_id_unique paired_with_all"),
     ("pairs", "row_once instances.paired_with_all"),
+    ("groundings", "row_once"),
     ("perceptions", "row_once"),
     ("waiting_chains", "chain_id_unique"),
     ("shard_examples", "example_id_unique shards.rows_listed"),
@@ -153,6 +166,9 @@ STORED = {
     "instances": ("area = area - 1", "area_of_mask"),
     "pairs": ("inside_share = 1.5", "inside_a_share"),
     "bad_annotations": ("reason = ''", "values_present"),
+    "groundings": ("presence = 2", "presence_a_share"),
+    "left_out": ("score = 2", "score_a_share"),
+    "texts": ("confidence = 2", "confidence_a_share"),
     "perceptions": ("samples = 0", "samples_positive"),
     "hop_chains": ("n_hops = n_hops + 1", "hops_counted"),
     "rejected_chains": ("rule = 'gut feeling'", "rule_known"),
@@ -182,6 +198,8 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
         line.run(stage, batches(line.lake))
     line.lake.transact("perceive", "", lambda connection: connection.execute(PERCEIVED))
     line.lake.transact("rate", "", lambda connection: connection.execute(RATED))
+    for sql in FOUND:
+        line.lake.transact("find", "", lambda connection, sql=sql: connection.execute(sql))
     return line
 
 
@@ -190,6 +208,28 @@ INSERT INTO perceptions BY NAME
 SELECT instance_id, image_id, 'material' AS predicate, 'wood' AS value, 3 AS samples, 'me' AS source, batch
 FROM instances
 """
+# as if a segmenter had found the instances, and left one more out for each
+FOUND = (
+    """
+    INSERT INTO groundings BY NAME
+    SELECT image_id, category, 0.9 AS presence, 0.8 AS best_score, count(*)::INTEGER AS n_found,
+        count(*)::INTEGER AS n_kept, true AS grounded, 'segmenter/stand-in' AS source, any_value(batch) AS batch
+    FROM instances GROUP BY image_id, category
+    """,
+    """
+    INSERT INTO left_out BY NAME
+    SELECT * EXCLUDE (attributes, source, stage_version, instance_id, score),
+        'not ' || instance_id AS instance_id, 0.4 AS score, 'found twice' AS reason, instance_id AS rival_id,
+        false AS doubtful, 'segmenter/stand-in' AS source
+    FROM instances
+    """,
+    """
+    INSERT INTO texts BY NAME
+    SELECT image_id, [instance_id] AS instance_ids, '7' AS text, x0, y0, x1, y1, 0.99 AS confidence, true AS decisive,
+        'rapidocr' AS source, batch
+    FROM instances
+    """,
+)
 RATED = """
 INSERT INTO image_ratings BY NAME
 SELECT image_id, 7 AS complexity, 'High' AS quality, '[{"name": "cup", "why": "pose"}]' AS complex_objects,

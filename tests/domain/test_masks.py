@@ -14,8 +14,6 @@ from hopchain_assets.domain.masks import (
     decode,
     dilated,
     eroded,
-    outline,
-    pair_table,
     pixels_in_box,
     run_lengths,
     shared_pixels,
@@ -119,29 +117,3 @@ def test_shared_pixels_and_shares_are_exact() -> None:
     assert b is not None
     assert shared_pixels(a, b) == 1
     assert pixels_in_box(a, b.box) == 1
-    pairs = pair_table(["a", "b"], [a, b])
-    assert pairs["a", "b"].edge_gap == 0
-    assert pairs["a", "b"].inside_share == 0.25
-    assert pairs["b", "a"].overlap_px == 1
-
-
-@pytest.mark.parametrize(("column", "gap"), [(1, 0), (2, 1), (3, 2)])
-def test_the_gap_counts_the_pixels_between(column: int, gap: int) -> None:
-    """Side by side is 0; one pixel between is 1."""
-    left, right = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
-    left[:, 0] = True
-    right[:, column] = True
-    shapes = [decode(rle(mask), 4, 4) for mask in (left, right)]
-    pairs = pair_table(["a", "b"], [shape for shape in shapes if shape])
-    assert pairs["a", "b"].edge_gap == pytest.approx(gap)
-
-
-def test_the_outline_is_the_border() -> None:
-    """A 3x3 square has eight border pixels around its middle."""
-    mask = np.zeros((5, 5), bool)
-    mask[1:4, 1:4] = True
-    shape = decode(rle(mask), 5, 5)
-    assert shape is not None
-    points = {tuple(point) for point in outline(shape).tolist()}
-    assert len(points) == 8
-    assert (2.5, 2.5) not in points

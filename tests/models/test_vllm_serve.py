@@ -18,7 +18,7 @@ from hopchain_assets.models.vllm_serve import (
     weight_gigabytes,
 )
 from hopchain_assets.ports.vlm import Sampling
-from hopchain_assets.settings import WRITER_MODEL
+from hopchain_assets.settings.servers import WRITER_MODEL
 from hopchain_assets.stages import writing
 
 PAGE = Path(__file__).parents[2] / "docs" / "serving.md"

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from hopchain_assets.operations.database import Database
 from hopchain_assets.operations.ledger import Ledger
-from hopchain_assets.operations.tables import metadata
+from hopchain_assets.operations.tables import STEPS, metadata
 from hopchain_assets.operations.trouble import OperationsError
 from hopchain_assets.warehouse.connect import extension_file
 from tests.operations.answering import Model, ask_all, paid, question
@@ -157,9 +157,9 @@ def test_steps_of_a_later_release_are_applied_once_and_in_order(url: str) -> Non
 
     database.migrate()
     for _ in range(2):
-        database.migrate([colour])
+        database.migrate([*STEPS, colour])
     for _ in range(2):
-        database.migrate([colour, size])
+        database.migrate([*STEPS, colour, size])
     assert done == ["colour", "size"]
     with pytest.raises(OperationsError, match="later release"):
         database.migrate()
@@ -177,7 +177,7 @@ def test_a_step_that_fails_leaves_nothing_behind(url: str) -> None:
     database = Database(url)
     database.migrate()
     with pytest.raises(OperationsError, match="nothing"):
-        database.migrate([half])
+        database.migrate([*STEPS, half])
     with database.reading() as connection:
         assert connection is not None
         columns = {column["name"] for column in sa.inspect(connection).get_columns("claims")}

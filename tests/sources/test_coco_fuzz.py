@@ -18,10 +18,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hopchain_assets.domain import masks
-from hopchain_assets.domain.masks import MaskError, Shape, decode, pair_table, run_lengths
+from hopchain_assets.domain.masks import MaskError, Shape, decode, run_lengths
+from hopchain_assets.domain.pairs import pair_table
+from hopchain_assets.domain.strips import Strips
 from hopchain_assets.sources.coco import Imported, SourceError, rasterise, read_coco
-from hopchain_assets.stages.instance_masks import _measure
+from hopchain_assets.stages.instance_masks import _drawn, _Picture
 from tests.builders import rle
 from tests.sources.test_coco_hostile import HEIGHT, WIDTH, document, mark, picture
 
@@ -81,8 +82,10 @@ def holds(imported: Imported) -> None:
         said = json.loads(member.annotations, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
         member.annotations.encode()
         assert (said["width"] > 0) and (said["height"] > 0)
-        instances, pairs, bad = _measure(("picture", said, WIDTH, HEIGHT))
-        assert len(pairs) == len(instances) * (len(instances) - 1)
+        made = _drawn(_Picture("picture", WIDTH, HEIGHT, said, None, ()))
+        instances, bad = made.instances, made.bad_annotations
+        pairs = 0 if made.pairs is None else made.pairs.height
+        assert pairs == len(instances) * (len(instances) - 1)
         crowds = sum(each["crowd"] for each in said["marks"])
         assert len(instances) + len(bad) + crowds == len(said["marks"])
         for row in instances:
@@ -242,22 +245,11 @@ def test_any_text_as_run_lengths(counts: str, height: int, width: int) -> None:
 
 
 def test_two_chessboards_are_measured_in_the_memory_of_a_picture() -> None:
-    """All pairs of their outlines' pixels would take 180 GB. Side by side they touch, apart they are 9 pixels away."""
+    """All pairs of their strips would take 40 GB. Side by side they touch, apart they are 9 pixels away."""
     board = np.indices((480, 640)).sum(axis=0) % 2 == 0
-    assert pair_table("ab", [Shape(board, 0, 0), Shape(~board, 0, 0)])["a", "b"].edge_gap == 0
-    assert pair_table("ab", [Shape(board[:, :300], 0, 0), Shape(board[:, 309:], 309, 0)])["a", "b"].edge_gap == 9
 
+    def gap(*shapes: Shape) -> float:
+        return pair_table("ab", Strips.of_shapes(shapes))["a", "b"].edge_gap
 
-@settings(FEW, max_examples=60)
-@given(st.integers(0, 2**32), st.integers(2, 40), st.integers(2, 40), st.integers(0, 30))
-def test_the_long_way_and_the_short_way_measure_the_same_gap(seed: int, height: int, width: int, apart: int) -> None:
-    """Large masks are measured column by column, small ones pair by pair: to the last bit the same."""
-    random = np.random.default_rng(seed)
-    ink = random.random((2, height, width)) < 0.2
-    ink[:, 0, 0] = True
-    one, other = (np.argwhere(crop)[:, ::-1].astype(np.float32) + 0.5 for crop in ink)
-    other = other + np.asarray([apart, 0], np.float32)
-    with pytest.MonkeyPatch.context() as patch:
-        short = masks._closest(one, other)
-        patch.setattr(masks, "PAIRS_AT_ONCE", 0)
-        assert masks._closest(one, other) == short
+    assert gap(Shape(board, 0, 0), Shape(~board, 0, 0)) == 0
+    assert gap(Shape(board[:, :300], 0, 0), Shape(board[:, 309:], 309, 0)) == 9

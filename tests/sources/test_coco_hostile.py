@@ -15,7 +15,7 @@ from PIL import Image
 from hopchain_assets.domain.masks import MaskError, run_lengths
 from hopchain_assets.sources.coco import MOST_MARKS, Imported, SourceError, rasterise, read_coco
 from hopchain_assets.sources.segmentation import refused
-from hopchain_assets.stages.instance_masks import _measure
+from hopchain_assets.stages.instance_masks import _drawn, _Picture
 from tests.builders import rle
 
 WIDTH, HEIGHT = 64, 48
@@ -62,7 +62,8 @@ Bad = list[tuple[str, str, str]]
 def measured(imported: Imported, name: str = "a.png") -> tuple[list[str], Bad]:
     """Categories of the instances of a picture, and (annotation, category, reason) of its bad annotations."""
     said = next(json.loads(m.annotations) for m in imported.members if m.source_uri.endswith(f"/{name}"))
-    instances, _, bad = _measure(("picture", said, WIDTH, HEIGHT))
+    made = _drawn(_Picture("picture", WIDTH, HEIGHT, said, None, ()))
+    instances, bad = made.instances, made.bad_annotations
     for row in instances:
         assert 0 <= row["x0"] < row["x1"] <= WIDTH and 0 <= row["y0"] < row["y1"] <= HEIGHT
     return [row["category"] for row in instances], [(r["annotation_id"], r["category"], r["reason"]) for r in bad]

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from hopchain_assets.domain.certify import CertifierSettings
 from hopchain_assets.domain.certify.margins import Margins
+from hopchain_assets.domain.certify.robust import Disturbance
 from hopchain_assets.domain.composer import ComposerSettings
 from hopchain_assets.domain.countable import CountLimits
+from hopchain_assets.domain.sift import SiftSettings
 from hopchain_assets.ports.vlm import Vlm
+from hopchain_assets.settings.environ import SettingsError, folders, number, optional, switch
+from hopchain_assets.settings.eyes import Eyes
+from hopchain_assets.settings.servers import Server, Servers
 from hopchain_assets.stages.asking import AskSettings, Models
 from hopchain_assets.stages.hop_chains import ChainSettings
 from hopchain_assets.stages.landing import LandingSettings
 from hopchain_assets.stages.line import Line
 from hopchain_assets.stages.policies import Executed
+from hopchain_assets.stages.segmenting import Sight
 from hopchain_assets.stages.training_shards import ShardSettings
 from hopchain_assets.stages.writing import WriterSettings
 from hopchain_assets.warehouse.lake import Lake
@@ -27,80 +33,7 @@ from hopchain_assets.warehouse.pictures import PictureStore
 if TYPE_CHECKING:
     from hopchain_assets.operations.budget import Budget
 
-T = TypeVar("T", int, float)
-
-WRITER_MODEL = "Qwen/Qwen3-VL-235B-A22B-Thinking"
-# of other families than the writer: samples of one model share its errors
-BINDER_MODEL = "openai/gpt-oss-120b"
-PERCEIVER_MODEL = "google/gemma-3-27b-it"
-
-
-class SettingsError(ValueError):
-    """An environment variable that cannot be used; the message names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A model behind a server that speaks the OpenAI wire, as the variables that begin with `settings` name it.
-
-    `most` questions are asked of it at once.
-    """
-
-    settings: str
-    url: str
-    model: str
-    revision: str
-    key: str = field(repr=False)
-    most: int
-
-    def client(self) -> Vlm:
-        """Who asks it. Opens nothing.
-
-        Raises:
-            SettingsError: naming the variable that cannot be used.
-        """
-        from hopchain_assets.models.openai_chat import OpenAiChat
-
-        try:
-            return OpenAiChat(self.url, self.model, self.revision, self.key, most=self.most, settings=self.settings)
-        except ValueError as error:
-            raise SettingsError(str(error)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """Who rates, names and writes (`vlm`), who reads the words back, and who looks at crops; None for nobody."""
-
-    vlm: Server | None
-    binder: Server | None
-    perceiver: Server | None
-
-    @classmethod
-    def load(cls, given: Mapping[str, str]) -> Servers:
-        """The servers of these variables. Without HOPCHAIN_VLM_URL there is none.
-
-        Raises:
-            SettingsError: naming the variable and what it may be.
-        """
-        vlm = _server(given, "HOPCHAIN_VLM", None, WRITER_MODEL)
-        binder = _server(given, "HOPCHAIN_BINDER", vlm, BINDER_MODEL)
-        perceiver = _server(given, "HOPCHAIN_PERCEIVER", vlm, PERCEIVER_MODEL)
-        looks = given.get("HOPCHAIN_PERCEIVER_URL") or given.get("HOPCHAIN_PERCEIVER_MODEL")
-        return cls(vlm, binder, perceiver if looks else None) if vlm else cls(None, None, None)
-
-
-def _server(given: Mapping[str, str], prefix: str, beside: Server | None, model: str) -> Server | None:
-    """The server of the variables that begin so; at the same address and with the same key as `beside` by default."""
-    own, named, revision, key = (given.get(f"{prefix}_{name}") or "" for name in ("URL", "MODEL", "REVISION", "KEY"))
-    most = _number(given, "HOPCHAIN_IN_FLIGHT", 64, 1, 4_096)
-    url = (own or (beside.url if beside else "")).rstrip("/")
-    if not url:
-        return None
-    if not url.startswith(("http://", "https://")):
-        raise SettingsError(f"{prefix}_URL must be an http or https address such as http://127.0.0.1:8000/v1")
-    # a key is sent to nobody but the address that it was given for
-    key = key or (beside.key if beside and beside.url == url else "")
-    return Server(prefix, url, named or model, revision, key, most)
+__all__ = ["Server", "Servers", "Settings", "SettingsError"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +59,8 @@ class Settings:
     shards: ShardSettings
     asking: AskSettings
     servers: Servers
+    eyes: Eyes
+    sift: SiftSettings
     operations: str
     prices_file: Path | None
     day_cost: float | None
@@ -150,24 +85,26 @@ class Settings:
             data_path=data,
             picture_folder=given.get("HOPCHAIN_PICTURES") or _beside(given, data, home, "pictures"),
             shard_folder=given.get("HOPCHAIN_SHARDS") or _beside(given, data, home, "shards"),
-            landing_folders=_folders(given.get("HOPCHAIN_LANDING")) or (str(home / "landing"),),
-            batch_size=_number(given, "HOPCHAIN_BATCH_SIZE", 64, 1, 10_000),
-            quiet_seconds=_number(given, "HOPCHAIN_QUIET_SECONDS", 600.0, 0.0, 86_400.0),
-            workers=_number(given, "HOPCHAIN_WORKERS", os.cpu_count() or 1, 1, 1_024),
-            snapshot_age=timedelta(days=_number(given, "HOPCHAIN_SNAPSHOT_DAYS", 7.0, 1.0, 3650.0)),
+            landing_folders=folders(given.get("HOPCHAIN_LANDING")) or (str(home / "landing"),),
+            batch_size=number(given, "HOPCHAIN_BATCH_SIZE", 64, 1, 10_000),
+            quiet_seconds=number(given, "HOPCHAIN_QUIET_SECONDS", 600.0, 0.0, 86_400.0),
+            workers=number(given, "HOPCHAIN_WORKERS", os.cpu_count() or 1, 1, 1_024),
+            snapshot_age=timedelta(days=number(given, "HOPCHAIN_SNAPSHOT_DAYS", 7.0, 1.0, 3650.0)),
             alert_webhook=_webhook(given),
             chains=_chains(given),
-            shards=ShardSettings(_number(given, "HOPCHAIN_VALIDATION_SHARE", 0.1, 0.0, 1.0)),
+            shards=ShardSettings(number(given, "HOPCHAIN_VALIDATION_SHARE", 0.1, 0.0, 1.0)),
             asking=AskSettings(
-                sent_pixels=_number(given, "HOPCHAIN_SENT_PIXELS", AskSettings().sent_pixels, 10_000.0, 1e8),
-                least_complexity=_number(given, "HOPCHAIN_LEAST_COMPLEXITY", AskSettings().least_complexity, 1, 10),
+                sent_pixels=number(given, "HOPCHAIN_SENT_PIXELS", AskSettings().sent_pixels, 10_000.0, 1e8),
+                least_complexity=number(given, "HOPCHAIN_LEAST_COMPLEXITY", AskSettings().least_complexity, 1, 10),
             ),
             servers=Servers.load(given),
+            eyes=Eyes.load(given),
+            sift=SiftSettings(least_score=number(given, "HOPCHAIN_LEAST_SCORE", SiftSettings().least_score, 0.0, 1.0)),
             operations=given.get("HOPCHAIN_OPERATIONS") or f"sqlite:///{home / 'operations.sqlite'}",
             prices_file=Path(prices).expanduser() if (prices := given.get("HOPCHAIN_PRICES")) else None,
-            day_cost=_optional(given, "HOPCHAIN_MAX_COST_A_DAY", float, 0.0, 1e9),
-            day_calls=_optional(given, "HOPCHAIN_MAX_CALLS_A_DAY", int, 0, 10**9),
-            accept_models=_switch(given, "HOPCHAIN_ACCEPT_MODELS"),
+            day_cost=optional(given, "HOPCHAIN_MAX_COST_A_DAY", float, 0.0, 1e9),
+            day_calls=optional(given, "HOPCHAIN_MAX_CALLS_A_DAY", int, 0, 10**9),
+            accept_models=switch(given, "HOPCHAIN_ACCEPT_MODELS"),
         )
 
     def budget(self) -> Budget:
@@ -207,7 +144,12 @@ class Settings:
             workers=self.workers,
             models=self._models(run, budget or self.budget()) if self.servers.vlm else Models(),
             asking=self.asking,
+            sight=Sight(self.eyes.finder(self.operations, self.scene_folders()), self.eyes.reader(), self.sift),
         )
+
+    def scene_folders(self) -> list[Path]:
+        """The folders of scenes that were rendered into this home."""
+        return sorted(path.parent for path in (self.home / "scenes").glob("*/instances.json"))
 
     def _models(self, run: str, budget: Budget) -> Models:
         """The models that are set, each behind the ledger. Imported here, as most commands ask nobody."""
@@ -243,10 +185,6 @@ def _beside(given: Mapping[str, str], data: str, home: Path, name: str) -> str:
     return f"{data.rstrip('/')}-{name}" if given.get("HOPCHAIN_DATA_PATH") else str(home / name)
 
 
-def _folders(text: str | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in (text or "").split(";") if part.strip()))
-
-
 def _webhook(given: Mapping[str, str]) -> str:
     address = given.get("HOPCHAIN_ALERT_WEBHOOK") or ""
     if address and not address.startswith(("http://", "https://")):
@@ -255,44 +193,22 @@ def _webhook(given: Mapping[str, str]) -> str:
 
 
 def _chains(given: Mapping[str, str]) -> ChainSettings:
-    position = _number(given, "HOPCHAIN_MARGIN_POSITION", Margins().position, 0.0, 0.5)
-    ratio = _number(given, "HOPCHAIN_MARGIN_RATIO", Margins().ratio, 0.0, 10.0)
-    seed = _number(given, "HOPCHAIN_SEED", 0, 0, 2**31)
-    attempts = _number(given, "HOPCHAIN_ATTEMPTS", ComposerSettings().attempts, 1, 100_000)
-    limits = CountLimits(training_pixels=_number(given, "HOPCHAIN_TRAINING_PIXELS", 1_000_000.0, 1.0, 1e9))
+    position = number(given, "HOPCHAIN_MARGIN_POSITION", Margins().position, 0.0, 0.5)
+    ratio = number(given, "HOPCHAIN_MARGIN_RATIO", Margins().ratio, 0.0, 10.0)
+    seed = number(given, "HOPCHAIN_SEED", 0, 0, 2**31)
+    attempts = number(given, "HOPCHAIN_ATTEMPTS", ComposerSettings().attempts, 1, 100_000)
+    weak = number(given, "HOPCHAIN_WEAK_SCORE", Disturbance().weak_score, 0.0, 1.0)
+    limits = CountLimits(
+        training_pixels=number(given, "HOPCHAIN_TRAINING_PIXELS", 1_000_000.0, 1.0, 1e9),
+        sure_score=number(given, "HOPCHAIN_SURE_SCORE", CountLimits().sure_score, 0.0, 1.0),
+    )
     return ChainSettings(
-        per_picture=_number(given, "HOPCHAIN_CHAINS_PER_PICTURE", 8, 1, 1_000),
+        per_picture=number(given, "HOPCHAIN_CHAINS_PER_PICTURE", 8, 1, 1_000),
         writer=WriterSettings(
-            combinations=_number(given, "HOPCHAIN_COMBINATIONS", WriterSettings().combinations, 0, 1_000),
-            wanted=_number(given, "HOPCHAIN_CHAINS_WANTED", WriterSettings().wanted, 1, 8),
+            combinations=number(given, "HOPCHAIN_COMBINATIONS", WriterSettings().combinations, 0, 1_000),
+            wanted=number(given, "HOPCHAIN_CHAINS_WANTED", WriterSettings().wanted, 1, 8),
         ),
         composer=ComposerSettings(attempts, position, ratio, seed),
-        certifier=replace(CertifierSettings(seed=seed), margins=Margins(position, ratio)),
+        certifier=CertifierSettings(Margins(position, ratio), Disturbance(weak_score=weak), seed),
         limits=limits,
     )
-
-
-def _switch(given: Mapping[str, str], name: str) -> bool:
-    text = (given.get(name) or "0").strip().lower()
-    if text not in ("0", "1", "no", "yes", "false", "true"):
-        raise SettingsError(f"{name} must be 1 or 0, it is {text!r}")
-    return text in ("1", "yes", "true")
-
-
-def _optional(given: Mapping[str, str], name: str, kind: type[T], least: T, most: T) -> T | None:
-    text = given.get(name)
-    if not text:
-        return None
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not least <= value <= most:
-        told = "a whole number" if kind is int else "a number"
-        raise SettingsError(f"{name} must be {told} from {least:g} to {most:g}, it is {text!r}")
-    return value
-
-
-def _number(given: Mapping[str, str], name: str, default: T, least: T, most: T) -> T:
-    value = _optional(given, name, type(default), least, most)
-    return default if value is None else value
