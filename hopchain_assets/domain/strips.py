@@ -58,7 +58,7 @@ class Strips:
 
     @classmethod
     def of_runs(cls, owner: Ints, start: Ints, end: Ints, count: int, height: int, width: int) -> Strips:
-        """Masks of runs that are sorted and do not overlap; those of no length are dropped, those that touch are one."""
+        """Masks of runs that are sorted and do not overlap; what is empty is dropped, what touches becomes one run."""
         long = end > start
         if not long.all():
             owner, start, end = owner[long], start[long], end[long]
@@ -81,7 +81,8 @@ class Strips:
             column, row = np.divmod(np.flatnonzero(np.diff(columns.reshape(-1), prepend=0)), columns.shape[1])
             place = (column + shape.x) * height + row + shape.y
             parts.append(np.stack((np.full(place.size // 2, number), place[::2], place[1::2])))
-        return cls.of_runs(*np.concatenate(parts, axis=1), len(shapes), height, width)
+        owner, start, end = np.concatenate(parts, axis=1)
+        return cls.of_runs(owner, start, end, len(shapes), height, width)
 
     def encode(self) -> list[str]:
         """COCO's compressed run lengths of each mask, byte by byte as pycocotools writes them."""
@@ -153,7 +154,7 @@ class Strips:
     def centers(self) -> Floats:
         """The mean of each mask's pixel centres, x and y, `[m, 2]`; not a number for an empty mask.
 
-        The same as of the mask's crop, to the last bit: programs compare them exactly.
+        To the last bit what the mask's crop gives, so that it does not matter which of the two was measured.
         """
         owner, column, top, bottom = self.cut
         tall, corner = bottom - top, self.boxes[:, :2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +61,21 @@ def load_transformers(weights: str, revision: str, device: torch.device) -> Tran
         tokenizer = AutoTokenizer.from_pretrained(weights, **where)
     except Exception as error:  # what a hub, a file or a network says of itself comes in many classes
         raise SegmenterUnavailable(_sentence(weights, revision, error)) from error
-    _check(weights, model, told)
+    _check(weights, model, tokenizer, told)
     return TransformersNetwork(model, tokenizer, device, dtype)
 
 
-def _check(weights: str, model: Any, told: Any) -> None:
+def _check(weights: str, model: Any, tokenizer: Any, told: Any) -> None:
     kind = getattr(model.config, "model_type", "")
     if kind not in KINDS:
         raise SegmenterUnavailable(f"{weights} holds a {kind or 'nameless'} model, not SAM3: set HOPCHAIN_SAM3_WEIGHTS")
+    words = model.config.text_config.vocab_size
+    if len(tokenizer) < words:
+        # without its files transformers makes an empty one and goes on
+        raise SegmenterUnavailable(
+            f"the tokenizer of {weights} knows {len(tokenizer)} words, the weights {words}: its files are missing, "
+            "download them again"
+        )
     wrong = [*told["missing_keys"], *(key for key, *_ in told["mismatched_keys"])]
     if wrong:
         # transformers would fill them with random numbers and go on
@@ -86,7 +92,7 @@ model.safetensors and the tokenizer's files, as save_pretrained writes them"
     text = " ".join(f"{type(one).__name__} {one}" for one in _causes(error)).lower()
     if any(word in text for word in ("gatedrepo", "gated repo", "401", "403", "unauthorized")):
         return GATED.format(weights=weights)
-    if os.sep in weights or weights.startswith((".", "~")):
+    if weights.startswith(("/", ".", "~")) or weights.count("/") != 1:
         return f"there is no folder {weights}: HOPCHAIN_SAM3_WEIGHTS names a folder, or a model on the hub"
     return (
         f"{weights} at {revision} is not in the cache of Hugging Face and cannot be fetched ({type(error).__name__}): "
