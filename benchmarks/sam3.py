@@ -6,6 +6,9 @@ Both ways run in turn, on the same pictures, in the same minute. On a CUDA card 
 Run: `.venv-models/bin/python -m benchmarks.sam3 [--photos ../shared/photos] [--names 10] [--pictures 1] [--rounds 1]`.
 """
 
+# pyright: reportMissingImports=false
+# the extra sam3 brings them; the line runs without
+
 from __future__ import annotations
 
 import argparse

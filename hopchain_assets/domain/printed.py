@@ -42,15 +42,15 @@ class Text:
 class PrintedSettings:
     """When a text is decisive.
 
-    Measured on 1,000 numbers drawn on photographs, in many faces, tilted, blurred and compressed: with a confidence
-    of 0.9, two were read wrong, with these none. The hook of a flower pot was read as a 2 with 0.97.
-
-    It is read with `least_confidence`, or `least_confidence_of_one` where it is a single digit, which no other digit
-    confirms; its box keeps `least_height` pixels at `training_pixels` a picture (RapidOCR's boxes are half as high again
-    as the digits: that makes 12), and it has no more than `most_digits`. Its box, wider on all sides by `room` times its
-    shorter side, lies in the picture, and on a mask with `least_share` of its pixels: what something in front or the picture's edge cuts off has no room before it.
-    Masks that share a text are nested: the smaller lies in the larger with `least_nested` of its pixels. A text read
-    with less than `least_legible` may say anything, a number too.
+    - It is read with `least_confidence`, or `least_confidence_of_one` where it is a single digit, which no other digit
+      confirms. Of 1,000 numbers drawn on photographs, in many faces, tilted by up to 18 degrees, blurred and
+      compressed, two were read wrong with 0.9 or more, none with these; a hook was read as a 2 with 0.97.
+    - It has no more than `most_digits`, and its box keeps `least_height` pixels at `training_pixels` a picture.
+      RapidOCR's boxes are half as high again as the digits: that makes 12.
+    - Its box, wider on all sides by `room` times its shorter side, lies in the picture, and on a mask with
+      `least_share` of its pixels: what something in front or the picture's edge cuts off has no room before it.
+    - Masks that share it are nested: the smaller lies in the larger with `least_nested` of its pixels.
+    - Nothing else there may be a number: a text read with less than `least_legible` may say anything.
     """
 
     least_confidence: float = 0.95

@@ -128,9 +128,11 @@ def _drawn(polygons: list[list[float]], height: int, width: int) -> str:
     length = 0.0
     for polygon in polygons:
         points = _points(polygon).reshape(-1, 2)
-        if (points < [-width, -height]).any() or (points > [2 * width, 2 * height]).any():
+        (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        if left < -width or top < -height or right > 2 * width or bottom > 2 * height:
             raise SourceError("a polygon of it leads far out of the picture")
-        length += float(np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum())
+        # there and back to its start
+        length += float(np.abs(points[1:] - points[:-1]).max(axis=1).sum() + np.abs(points[0] - points[-1]).max())
     if length > LONGEST_OUTLINE * (height + width):
         raise SourceError(f"its outline is {length:.0f} pixels long, which no object in a picture of this size has")
     outlines: Any = polygons

@@ -15,13 +15,12 @@ import polars as pl
 from hopchain_assets.domain.masks import decode
 from hopchain_assets.domain.printed import NUMBER, Judged, Text, printed
 from hopchain_assets.domain.records import digest
-from hopchain_assets.domain.strips import Strips
 from hopchain_assets.ports.segmenter import Segmented
 from hopchain_assets.sources.coco import SourceError, rasterise
 from hopchain_assets.stages.categories import said_of, with_annotations
 from hopchain_assets.stages.engine import Progress, Work, stage_version
 from hopchain_assets.stages.found_masks import PictureMasks, found_masks
-from hopchain_assets.stages.measuring import measures, pair_frame, readable
+from hopchain_assets.stages.measuring import measures, pair_frame, read_masks
 from hopchain_assets.stages.one_ask import annotated
 from hopchain_assets.stages.segmenting import Keeping, Sight
 from hopchain_assets.stages.spread import Failed, spread
@@ -117,7 +116,10 @@ class InstanceMasks:
             partial(_masks, self.sight.keeping),
             items,
             self.workers,
-            lambda done, of: progress(round(len(inputs) * (left + (1 - left) * done / max(of, 1))), len(inputs)),
+            # rounded down: all are done once, at the end
+            lambda done, of: progress(
+                len(inputs) if done == of else int(len(inputs) * (left + (1 - left) * done / of)), len(inputs)
+            ),
         )
         made: dict[str, PictureMasks] = {}
         for item, result in zip(items, results, strict=True):
@@ -179,21 +181,16 @@ def _drawn(item: _Picture) -> PictureMasks:
             drawn.append((mark, counts))
         except SourceError as error:
             made.bad_annotations.append(_bad(item.image_id, mark, str(error)))
-    unreadable = readable([counts for _, counts in drawn], item.height, item.width)
-    strips = Strips.decode([c for k, (_, c) in enumerate(drawn) if k not in unreadable], item.height, item.width)
-    areas = iter(strips.areas.tolist())
+    strips, unreadable = read_masks([counts for _, counts in drawn], item.height, item.width)
     ids: dict[str, int] = {}
     usable: list[tuple[Mapping[str, Any], str]] = []
-    place = -1
-    for number, (mark, counts) in enumerate(drawn):
-        reason = unreadable.get(number, "")
+    for place, ((mark, counts), area) in enumerate(zip(drawn, strips.areas.tolist(), strict=True)):
         name = digest(item.image_id, mark["category"], counts)
-        if not reason:
-            place += 1
-            if next(areas) < SMALLEST_PIXELS:
-                reason = f"its mask covers fewer than {SMALLEST_PIXELS} pixels of the picture"
-            elif name in ids:
-                reason = "it marks the same pixels as another one of its category"
+        reason = unreadable.get(place, "")
+        if not reason and area < SMALLEST_PIXELS:
+            reason = f"its mask covers fewer than {SMALLEST_PIXELS} pixels of the picture"
+        elif name in ids:
+            reason = "it marks the same pixels as another one of its category"
         if reason:
             made.bad_annotations.append(_bad(item.image_id, mark, reason))
         else:

@@ -33,7 +33,9 @@ def fates(*finds: Find, settings: SiftSettings | None = None) -> list[Fate]:
         [category for category, _, _ in finds],
         [score for _, score, _ in finds],
         np.array([float(mask.sum()) for mask in masks]),
-        *(np.array(column) for column in (zip(*pairs, strict=True) if pairs else ([], [], []))),
+        np.array([a for a, _, _ in pairs], np.int64),
+        np.array([b for _, b, _ in pairs], np.int64),
+        np.array([pixels for *_, pixels in pairs]),
         settings or SiftSettings(),
     )
 

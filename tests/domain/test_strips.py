@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from hopchain_assets.domain.coco_codes import write_codes
 from hopchain_assets.domain.masks import MaskError, decode
 from hopchain_assets.domain.strips import Strips
 from tests.builders import rle
@@ -43,7 +44,18 @@ def test_all_at_once_is_each_by_itself(masks: list[np.ndarray]) -> None:
             assert strips.boxes[number].tolist() == [0, 0, 0, 0]
         else:
             assert tuple(strips.boxes[number]) == shape.box
-            assert strips.centers[number] == pytest.approx(shape.center)
+            assert tuple(strips.centers[number]) == shape.center
+
+
+def test_centres_of_large_masks_are_the_same_to_the_last_bit() -> None:
+    """Whether a mask was cut out or lies in its picture."""
+    random = np.random.default_rng(1)
+    for width in range(3, 300, 17):
+        mask = np.zeros((400, 500), bool)
+        mask[100 : 100 + width, 20 : 20 + width] = random.random((width, width)) < 0.5
+        shape = decode(rle(mask), 400, 500)
+        assert shape is not None
+        assert tuple(Strips.decode([rle(mask)], 400, 500).centers[0]) == shape.center
 
 
 @given(MASKS)
@@ -81,6 +93,32 @@ def test_cut_out_masks_measure_the_same(masks: list[np.ndarray]) -> None:
     assert [tuple(box) for box in strips.boxes] == [shape.box for shape in shapes]
 
 
+@given(MASKS)
+def test_runs_of_each_column_are_the_same_masks(masks: list[np.ndarray]) -> None:
+    """As whoever finds masks has them: cut at the columns' ends, some of no length."""
+    height, width = masks[0].shape
+    whole = Strips.decode([rle(mask) for mask in masks], height, width)
+    owner, column, top, bottom = whole.cut
+    again = np.arange(owner.size).repeat(2)
+    start, end = column * height + top, (column * height + bottom)[again]
+    end[::2] = start
+    found = Strips.of_runs(owner[again], start[again], end, len(masks), height, width)
+    assert found.encode() == whole.encode()
+    assert [part.tolist() for part in (found.owner, found.start, found.end)] == [
+        part.tolist() for part in (whole.owner, whole.start, whole.end)
+    ]
+
+
+def test_a_mask_written_in_a_roundabout_way_is_written_plainly() -> None:
+    """Runs of no length split one in two; pycocotools would never write them."""
+    counts = write_codes(np.array([4, 1, 0, 2, 9]), np.array([0, 5]))
+    mask = np.zeros((4, 4), bool)
+    mask[:3, 1] = True
+    strips = Strips.decode(counts, 4, 4)
+    assert strips.areas.tolist() == [3] and strips.owner.size == 1
+    assert strips.encode() == [rle(mask)] != counts
+
+
 def test_no_masks_at_all() -> None:
     """A picture in which nothing was found."""
     strips = Strips.decode([], 4, 4)
@@ -96,6 +134,7 @@ def test_no_masks_at_all() -> None:
         ("~", "foreign character"),
         ("PPPPPPPP0", "too long"),
         ("O", "negative"),
+        (write_codes(np.array([2**33]), np.array([0, 1]))[0], "negative, or too long"),
         ("5", "cover 5 pixels, the picture has 4x4"),
     ],
 )

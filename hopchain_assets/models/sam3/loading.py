@@ -1,5 +1,8 @@
 """Loads SAM3's weights, and says in a sentence why that cannot be done."""
 
+# pyright: reportMissingImports=false
+# the extra sam3 brings them; the line runs without
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,5 +1,8 @@
 """From a network's mask logits to COCO's run lengths at the picture's own size."""
 
+# pyright: reportMissingImports=false
+# the extra sam3 brings them; the line runs without
+
 from __future__ import annotations
 
 import numpy as np

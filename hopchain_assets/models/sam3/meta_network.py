@@ -4,6 +4,9 @@ It is chosen by HOPCHAIN_SAM3_CODE=meta. Both networks share the preparation of 
 logits, so that a difference between them is one of the networks.
 """
 
+# pyright: reportMissingImports=false
+# the extra sam3 brings them; the line runs without
+
 from __future__ import annotations
 
 import gzip

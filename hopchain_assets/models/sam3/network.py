@@ -1,5 +1,8 @@
 """What a SAM3 network can do, whoever wrote its code: encode pictures once, then detect names in what was encoded."""
 
+# pyright: reportMissingImports=false
+# the extra sam3 brings them; the line runs without
+
 from __future__ import annotations
 
 from collections.abc import Sequence

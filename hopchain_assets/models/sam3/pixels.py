@@ -1,5 +1,8 @@
 """Pictures as SAM3 takes them, the same as its official processor makes them, without torchvision."""
 
+# pyright: reportMissingImports=false
+# the extra sam3 brings them; the line runs without
+
 from __future__ import annotations
 
 import io

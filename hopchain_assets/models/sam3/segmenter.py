@@ -1,5 +1,8 @@
 """The `Segmenter` port on SAM3: batches of pictures, read beside the network, and a memory that may be too small."""
 
+# pyright: reportMissingImports=false
+# the extra sam3 brings them; the line runs without
+
 from __future__ import annotations
 
 import threading

@@ -4,6 +4,9 @@ A picture is encoded once and all names are looked for in that; transformers' ow
 masks' convolutions, the dearest part for each name, are done only where an instance is sure enough to be kept.
 """
 
+# pyright: reportMissingImports=false
+# the extra sam3 brings them; the line runs without
+
 from __future__ import annotations
 
 from collections import OrderedDict
