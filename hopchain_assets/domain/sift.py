@@ -30,7 +30,7 @@ class SiftSettings:
     their scores are within `rival`.
     """
 
-    least_score: float = 0.3
+    least_score: float = 0.2
     smallest_pixels: int = 16
     same: float = 0.7
     perhaps: float = 0.3

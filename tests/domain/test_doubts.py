@@ -65,9 +65,9 @@ def test_a_chain_holds_without_each_weak_instance(name: str, rule: str) -> None:
 
 def test_surer_ones_are_taken_for_there() -> None:
     """At the bound itself an instance is no longer weak."""
-    assert judged(scored(RIGHTMOST, 0.6)) == "certified"
-    stricter = CertifierSettings(disturbance=Disturbance(weak_score=0.7))
-    assert judged(scored(RIGHTMOST, 0.6), stricter) == "robust"
+    assert judged(scored(RIGHTMOST, 0.7)) == "certified"
+    stricter = CertifierSettings(disturbance=Disturbance(weak_score=0.8))
+    assert judged(scored(RIGHTMOST, 0.7), stricter) == "robust"
 
 
 def test_more_doubts_than_twins_are_seen_together() -> None:

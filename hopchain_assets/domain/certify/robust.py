@@ -28,7 +28,7 @@ class Disturbance:
     border: float = 0.015
     shift: float = 0.004
     doubts: int = 16
-    weak_score: float = 0.6
+    weak_score: float = 0.7
 
 
 def disturbed_worlds(facts: Facts, seed: int, disturbance: Disturbance) -> list[World]:
