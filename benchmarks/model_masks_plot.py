@@ -39,7 +39,7 @@ def trade_svg(curves: Sequence[Curve], chosen: str) -> str:
     """
     most = max(yielded for curve in curves for _, yielded, _ in curve.points)
     worst = max(share for curve in curves for *_, share in curve.points)
-    across, up = _steps(most, 6), _steps(worst, 5)
+    across, up = _steps(most, 7), _steps(worst, 5)
     parts: list[str] = []
     for value in up:
         y = _place(value, up[-1], FOOT, TOP)
@@ -61,10 +61,17 @@ def trade_svg(curves: Sequence[Curve], chosen: str) -> str:
             if number == len(curves) - 1:
                 parts.append(_words(x - 3, y - 11, name, "small end"))
         last = max(spots, key=lambda spot: spot[1])
-        parts.append(_words(last[1] + 10, last[2] + 4, curve.name))
+        parts.append(_words(last[1] + 10, last[2] + 4, f"{curve.name} faulty"))
     parts.append(_words(LEFT, TOP - 14, "share of accepted chains that are wrong", "small soft"))
     parts.append(_words(RIGHT, FOOT + 36, "chains accepted a picture", "small soft end"))
-    parts.append(_words(18, HEIGHT - 14, "line: masks with a fault; dot: sure_score; ring: the default", "small soft"))
+    parts.append(
+        _words(
+            18,
+            HEIGHT - 14,
+            "line: share of masks with a fault; dot: weak_score, none: without any guard; ring: the default",
+            "small soft",
+        )
+    )
     told = "; ".join(
         f"{curve.name} faults: " + ", ".join(f"{n}: {y:.2f} a picture, {s:.1%} wrong" for n, y, s in curve.points)
         for curve in curves

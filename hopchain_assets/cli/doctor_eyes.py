@@ -40,6 +40,8 @@ def segmenter(settings: Settings) -> str:
         ) from error
     if find_spec("transformers") is None:
         raise SegmenterUnavailable("HOPCHAIN_SEGMENTER is sam3: pip install 'hopchain-assets[sam3]'")
+    if eyes.sam3.code == "meta" and find_spec("sam3") is None:
+        raise SegmenterUnavailable("HOPCHAIN_SAM3_CODE is meta: pip install 'hopchain-assets[gpu]', on a CUDA machine")
     return look(eyes.sam3.weights, eyes.sam3.revision, eyes.sam3.device)
 
 

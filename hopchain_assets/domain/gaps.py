@@ -100,14 +100,14 @@ def _leaves(strips: Strips, kind: type[np.floating[Any]]) -> Boxes:
 def _levels(strips: Strips, leaves: Boxes) -> list[_Level]:
     """From the strips up; of the last level each mask has one box."""
     begin, many = strips.begins[:-1], np.diff(strips.begins)
-    below, ends = leaves, np.stack((np.arange(strips.begins[-1]),) * 2)
+    below, ends = leaves, np.array((np.arange(strips.begins[-1]),) * 2)
     levels: list[_Level] = []
     while many.max() > MOST_TOPMOST:
         boxes = -(-many // FAN)
         head = boxes.cumsum() - boxes
         first = (np.arange(int(boxes.sum())) - head.repeat(boxes)) * FAN + begin.repeat(boxes)
         levels.append(_Level(_inner(first, (begin + many).repeat(boxes), FAN, below), below, ends))
-        ends = np.stack((ends[0, first], ends[1, np.append(first[1:], ends.shape[1]) - 1]))
+        ends = np.array((ends[0, first], ends[1, np.append(first[1:], ends.shape[1]) - 1]))
         nothing = below[..., -1:]
         below = np.concatenate((below.take(levels[-1].inner, axis=2).min(axis=2), nothing), axis=2)
         begin, many = head, boxes

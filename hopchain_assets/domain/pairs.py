@@ -42,7 +42,7 @@ def all_pairs(strips: Strips) -> Pairs:
     if close.size:
         one, other = a[close], b[close]
         overlap[close], within = _shared(strips, one, other)
-        inside[:, close] = within / strips.areas[np.stack((one, other))]
+        inside[:, close] = within / strips.areas[np.array((one, other))]
     gap = np.zeros(a.size)
     apart = np.flatnonzero(overlap == 0)
     gap[apart] = edge_gaps(strips, a[apart], b[apart])

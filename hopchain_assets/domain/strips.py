@@ -162,5 +162,5 @@ class Strips:
         x = np.bincount(owner, tall * column, self.count)
         y = np.bincount(owner, tall * (top + bottom - 1), self.count) / 2
         with np.errstate(invalid="ignore"):
-            inside = (np.stack((x, y), axis=1) - corner * self.areas[:, None]) / self.areas[:, None]
+            inside = (np.array((x, y)).T - corner * self.areas[:, None]) / self.areas[:, None]
         return inside + corner + 0.5

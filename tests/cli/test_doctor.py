@@ -183,3 +183,14 @@ def test_a_setting_of_models_that_cannot_be_used_is_one_row(
 
 def _flat(text: str) -> str:
     return " ".join(text.split())
+
+
+def test_eyes_that_cannot_see_are_told(hopchain: Hopchain, tmp_path: Path) -> None:
+    """SAM3 without its packages, or with weights that are not there: what to do stands beside it."""
+    ended = hopchain("doctor", home=tmp_path, settings={"HOPCHAIN_SEGMENTER": "sam3", "HOPCHAIN_SAM3_WEIGHTS": "gone"})
+    told = " ".join(ended.out.split())
+    assert ended.code == 1 and ("[sam3]" in told or "gone" in told), told
+    ended = hopchain("doctor", home=tmp_path, settings={"HOPCHAIN_SEGMENTER": "a crystal ball"})
+    assert ended.code == 2 and "HOPCHAIN_SEGMENTER" in ended.err
+    ended = hopchain("doctor", home=tmp_path, settings={"HOPCHAIN_SEGMENTER": "stand-in"})
+    assert ended.code == 0 and "stand-in, for trials" in " ".join(ended.out.split())
