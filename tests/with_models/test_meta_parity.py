@@ -21,7 +21,7 @@ WEIGHTS = os.environ.get("HOPCHAIN_TEST_SAM3", "")
 if not WEIGHTS:
     pytest.skip("HOPCHAIN_TEST_SAM3 names no folder with SAM3's weights", allow_module_level=True)
 
-from hopchain_assets.domain.pairs import shared_pixels  # noqa: E402 - what follows needs torch
+from hopchain_assets.domain.pairs import overlapping  # noqa: E402 - what follows needs torch
 from hopchain_assets.domain.strips import Strips  # noqa: E402
 from hopchain_assets.models.sam3.segmenter import Sam3  # noqa: E402
 from hopchain_assets.ports.segmenter import Found, ToSegment  # noqa: E402
@@ -48,7 +48,7 @@ def _twin(mask: Found, others: tuple[Found, ...]) -> tuple[float, float]:
     for other in others:
         height, width = _size(mask, other)
         strips = Strips.decode([mask.mask_rle, other.mask_rle], height, width)
-        both = float(shared_pixels(strips, *(strips.begins[:1] * 0, strips.begins[:1] * 0 + 1))[0])
+        both = float(overlapping(strips)[2].sum())
         best = max(best, (both / (strips.areas.sum() - both), other.score - mask.score))
     return best
 
