@@ -92,7 +92,11 @@ def categories(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineRes
 
 @_asset("instance_masks", "perception", {"duckdb", "numpy"}, ["batch_members", "raw_images", "categories"])
 def instance_masks(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
-    """Every instance with mask, box and measures, and how each pair of them lies (stage 2 of the paper)."""
+    """Every instance with mask, box and measures, and how each pair of them lies (stage 2 of the paper).
+
+    Annotated pictures bring their masks; in others a segmenter (SAM3) finds them. `groundings` says which of the names
+    were found, `left_out` which finds are no instances and why, `texts` what is printed on things.
+    """
     _run(context, line, "instance_masks", masks_metadata)
 
 

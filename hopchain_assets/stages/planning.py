@@ -76,8 +76,10 @@ def _asked(line: Line, stage: str, carried: set[str], annotated: set[str]) -> in
         return 0
     if stage in ONE_QUESTION:
         return len(carried - annotated)
-    # plain pictures have no masks yet, and nothing can be written about them
-    return len(carried & annotated) if stage == WRITING and line.models.binder is not None else 0
+    if stage != WRITING or line.models.binder is None:
+        return 0
+    # without a segmenter plain pictures have no masks, and nothing can be written about them
+    return len(carried if line.sight.segmenter else carried & annotated)
 
 
 def _versions(connection: duckdb.DuckDBPyConnection, stage: str) -> dict[str, str]:
