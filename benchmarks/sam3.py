@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=Path("../shared/photos"))
     parser.add_argument("--names", type=int, default=10)
     parser.add_argument("--pictures", type=int, default=1, help="encoded together")
-    parser.add_argument("--pairs", type=int, default=0, help="decoded together; 0 for 4, on CUDA 32")
+    parser.add_argument("--pairs", type=int, default=0, help="decoded together; 0 for 2, on CUDA 32")
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -53,7 +53,7 @@ def main() -> None:
     read = [pixels_of(path.read_bytes(), network.resolution) for path in files]
     pixels = torch.stack([square for square, _, _ in read])
     sizes = [(height, width) for _, height, width in read]
-    pairs = options.pairs or (32 if device.type == "cuda" else 4)
+    pairs = options.pairs or (32 if device.type == "cuda" else 2)
     job = _Job(network, pixels, sizes, names, pairs, _floor(network, pixels, names, pairs))
     seconds: dict[str, list[float]] = {name: [] for name in ("naive", "encode", "detect", "masks")}
     for _ in range(options.rounds):

@@ -32,6 +32,8 @@ CODE = 3
 SMALLEST_PIXELS = 16
 # of run lengths that a picture's masks are read from at once: a chessboard of 120 megapixels would take gigabytes
 MOST_CHARACTERS = 4_000_000
+# how many pictures are measured while one is looked at, for the progress that is told
+LOOK = 9
 # the truth of a rendered scene has its numbers
 READ_IN = frozenset({"scene"})
 NOBODY = "nobody is set to find instances in plain pictures: HOPCHAIN_SEGMENTER (docs/segmenting.md)"
@@ -89,38 +91,27 @@ class InstanceMasks:
             SegmenterUnavailable, TextReaderUnavailable: when somebody is to look and cannot.
         """
         said = said_of(self.lake, batch, inputs)
-        names = self._names(batch)
-        plain = {name: names[name] for name in inputs if names[name] and not annotated(said[name])}
-        read = [name for name in inputs if said[name].get("source") not in READ_IN] if self.sight.reader else []
-        # each look is a part of the way; measuring is little beside it
-        parts = [0.9 * len(plain) if self.sight.segmenter else 0.0, 0.9 * len(read)]
-        whole = max(1.0, sum(parts) / 0.9)
+        names = self._names(batch) if self.sight.segmenter else {}
+        plain = {name: names[name] for name in inputs if names.get(name) and not annotated(said[name])}
+        to_read = [name for name in inputs if said[name].get("source") not in READ_IN] if self.sight.reader else []
+        found_at, read_at = LOOK * len(plain), LOOK * (len(plain) + len(to_read))
 
-        def tell(begin: float, share: float, done: int, of: int) -> None:
-            progress(int(len(inputs) * (begin + share * done / max(of, 1)) / whole), len(inputs))
+        def tell(before: int, each: int, done: int, _: int) -> None:
+            progress(len(inputs) * (before + each * done) // (read_at + len(inputs)), len(inputs))
 
-        segmented = self.sight.segmented(self.pictures, plain, partial(tell, 0.0, parts[0]))
-        texts = self.sight.read(self.pictures, read, partial(tell, parts[0], parts[1]))
+        segmented = self.sight.segmented(self.pictures, plain, partial(tell, 0, LOOK))
+        texts = self.sight.read(self.pictures, to_read, partial(tell, found_at, LOOK))
         failed = {name: told.error for name, told in segmented.items() if told.error}
         failed |= {name: told.error for name, told in texts.items() if isinstance(told, Failed)}
         sizes = self.lake.query("SELECT image_id, width, height FROM images WHERE batch = ?", [batch])
         size = {name: (width, height) for name, width, height in sizes.iter_rows()}
         items = [
-            _Picture(name, *size[name], said[name], segmented.get(name), [] if isinstance(read, Failed) else read)
-            for name in inputs
+            _Picture(name, *size[name], said[name], segmented.get(name), [] if isinstance(told, Failed) else told)
+            for name, told in ((name, texts.get(name, ())) for name in inputs)
             if name not in failed
-            for read in [texts.get(name, ())]
         ]
-        left = sum(parts) / whole
-        results = spread(
-            partial(_masks, self.sight.keeping),
-            items,
-            self.workers,
-            # rounded down: all are done once, at the end
-            lambda done, of: progress(
-                len(inputs) if done == of else int(len(inputs) * (left + (1 - left) * done / of)), len(inputs)
-            ),
-        )
+        results = spread(partial(_masks, self.sight.keeping), items, self.workers, partial(tell, read_at, 1))
+        progress(len(inputs), len(inputs))
         made: dict[str, PictureMasks] = {}
         for item, result in zip(items, results, strict=True):
             if isinstance(result, Failed):

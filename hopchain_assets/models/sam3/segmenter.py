@@ -86,7 +86,7 @@ class Sam3:
             return
         network = self.loaded()
         on_card = network.device.type == "cuda"
-        sizes = Sizes(self.batch or (8 if on_card else 1), 32 if on_card else 4)
+        sizes = Sizes(self.batch or (8 if on_card else 1), 32 if on_card else 2)
         with ThreadPoolExecutor(READERS, "read-pictures") as readers:
             waiting: list[tuple[ToSegment, Future[tuple[torch.Tensor, int, int]]]] = []
             ahead = iter(pictures)
