@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -111,7 +112,7 @@ class HopChains:
             partial(_rows, self.settings),
             items,
             self.workers,
-            lambda done, _: progress(of - (len(here) - done) // share, of),
+            lambda done, _: progress(of - math.ceil((len(here) - done) / share), of),
         )
         for name, result in zip(here, results, strict=True):
             made.add(name, result)

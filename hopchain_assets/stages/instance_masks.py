@@ -97,7 +97,9 @@ class InstanceMasks:
         found_at, read_at = LOOK * len(plain), LOOK * (len(plain) + len(to_read))
 
         def tell(before: int, each: int, done: int, _: int) -> None:
-            progress(len(inputs) * (before + each * done) // (read_at + len(inputs)), len(inputs))
+            # all are done once, at the end
+            so_far = len(inputs) * (before + each * done) // (read_at + len(inputs))
+            progress(min(so_far, len(inputs) - 1), len(inputs))
 
         segmented = self.sight.segmented(self.pictures, plain, partial(tell, 0, LOOK))
         texts = self.sight.read(self.pictures, to_read, partial(tell, found_at, LOOK))
