@@ -84,13 +84,17 @@ class Database:
         return str(self.address.password or self.address.query.get("password") or "")
 
     @contextmanager
-    def connected(self, reading: bool = False) -> Iterator[sa.Connection]:
+    def connected(self, reading: bool = False, kept: sa.Engine | None = None) -> Iterator[sa.Connection]:
         """A connection of one's own, for one thread. Unless `reading`, transactions take SQLite's write lock at once.
+
+        Args:
+            reading: whether it only reads.
+            kept: an engine of `engine()` whose connections are used again; otherwise one is opened and closed.
 
         Raises:
             OperationsError: when it cannot be opened, or fails on the way.
         """
-        engine = self._engine()
+        engine = kept or self._engine(sa.NullPool)
         try:
             with engine.connect() as connection:
                 connection.info[READING] = reading
@@ -98,7 +102,12 @@ class Database:
         except DBAPIError as error:
             raise OperationsError(sentence(error, self.shown, self.password)) from error
         finally:
-            engine.dispose()
+            if kept is None:
+                engine.dispose()
+
+    def engine(self) -> sa.Engine:
+        """Connections to keep, for a server: opening one takes longer than what it is asked. Dispose of it."""
+        return self._engine(sa.QueuePool)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection | None]:
@@ -160,10 +169,10 @@ class Database:
         )
         return f"ATTACH {_quoted(told)} AS {NAME} (TYPE postgres, READ_ONLY);"
 
-    def _engine(self) -> sa.Engine:
+    def _engine(self, pool: type[sa.Pool]) -> sa.Engine:
         if self.file is None:
-            return sa.create_engine(self.address, poolclass=sa.NullPool, connect_args={"connect_timeout": 10})
-        engine = sa.create_engine(self.address, poolclass=sa.NullPool, connect_args={"timeout": BUSY_SECONDS})
+            return sa.create_engine(self.address, poolclass=pool, connect_args={"connect_timeout": 10})
+        engine = sa.create_engine(self.address, poolclass=pool, connect_args={"timeout": BUSY_SECONDS})
 
         @event.listens_for(engine, "connect")
         def prepare(connection: sqlite3.Connection, _: object) -> None:
