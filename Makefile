@@ -1,5 +1,5 @@
 # `make run` and `make test` are all that is needed: they make .venv, install what is locked, and go.
-.PHONY: run test test-models test-vllm ui lint clean install
+.PHONY: run test test-models test-vllm test-label-studio ui lint clean install
 .DEFAULT_GOAL := run
 
 PYTHON ?= python3
@@ -70,6 +70,20 @@ $(VLLM_STAMP):
 	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec  # built for CUDA, and not needed
 	@touch $@
 
+# a real Label Studio on loopback, that calls nobody; installs 1 GB once, and is no part of `make test`
+LABEL_STUDIO := .venv-label-studio
+LABEL_STUDIO_STAMP := $(LABEL_STUDIO)/.installed
+
+test-label-studio: $(STAMP) $(LABEL_STUDIO_STAMP)
+	HOPCHAIN_TEST_LABEL_STUDIO=$(LABEL_STUDIO)/bin/python $(BIN)/python -m pytest \
+	  tests/annotate/test_label_studio_real.py -v -rP
+
+$(LABEL_STUDIO_STAMP):
+	@echo "Installing Label Studio into $(LABEL_STUDIO) (once; 1 GB, some minutes)"
+	@test -x $(LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(LABEL_STUDIO)
+	@$(LABEL_STUDIO)/bin/python -m pip install --quiet --disable-pip-version-check label-studio==1.23.2
+	@touch $@
+
 # the data folder is the user's: it stays
 clean:
-	rm -rf $(VENV) $(VLLM) $(MODELS) build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM) $(MODELS) $(LABEL_STUDIO) build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
