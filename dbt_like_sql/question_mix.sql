@@ -14,6 +14,6 @@ SELECT
     count(v.chain_id) AS verified,
     count(*) / sum(count(*)) OVER () AS share
 FROM hop_chains AS c
-LEFT JOIN verified_set AS v ON v.chain_id = c.chain_id AND v.batch = c.batch
+LEFT JOIN verified_set AS v ON v.chain_id = c.chain_id AND v.batch = c.batch AND v.held IS NULL
 GROUP BY ALL
 ORDER BY chains DESC, c.skeleton, c.query_type, c.n_hops, l1_hops

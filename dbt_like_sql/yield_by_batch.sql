@@ -1,6 +1,7 @@
 -- What came of each batch, from pictures to shards.
 -- Pictures that were `rated_out` hold too little to ask about. The columns `with_...` count pictures that have at least one of the thing. Chains that were `proposed` are
--- `certified` or `rejected`; certified ones are `verified` or `waiting`; verified ones become `examples` in the shards.
+-- `certified` or `rejected`; certified ones are `verified` or `waiting`; verified ones become `examples` in the shards,
+-- unless they are held.
 -- materialized: incremental
 -- unique: batch
 -- not_null: batch, landed, images, certified, verified, examples

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import Progress
 
+from hopchain_assets.cli import people
 from hopchain_assets.cli.ending import EXIT_FAILED, Refusal, printable
 from hopchain_assets.cli.failures import Failure, Unfinished, keep, kept, settled
 from hopchain_assets.cli.screen import bars, command, load_settings, notes, out, plain, plural, say, show, table
@@ -78,6 +79,8 @@ def run_line(settings: Settings, chosen: Sequence[str]) -> None:
     """
     line = settings.line()
     line.lake.migrate()
+    if batches(line.lake):
+        people.bring(line)
     waiting = _pending(line, chosen, kept(settings.home))
     if waiting is None:
         say(out(), f"There are no pictures yet. Import some: {command('demo')}, or {command('import-coco --help')}.")
@@ -214,12 +217,16 @@ def watched(batches: Sequence[str]) -> Iterator[Watch]:
 
 
 def _conclude(settings: Settings, line: Line, changed: bool) -> None:
+    questions = people.push(line)
     sizes = figures(line.lake)
     sheet = contact_sheet(settings, line, sizes, changed)
     console = out()
     show(console, summary(sizes))
     say(console, f"Shards         {settings.shard_folder}")
     say(console, f"Contact sheet  {sheet}")
+    if questions:
+        wait = "waits" if questions == 1 else "wait"
+        say(console, f"{plural(questions, 'question')} {wait} for people: {command('review')}")
     say(console, "\nNext:")
     for words in next_commands(line, sizes):
         say(console, f"  {words}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import click
@@ -14,7 +14,7 @@ from hopchain_assets.cli.screen import count, load_settings, out, plain, plural,
 from hopchain_assets.domain.records import NOT_WRITTEN
 from hopchain_assets.stages.entries import file_name
 from hopchain_assets.stages.overview import StageCount, failed_inputs, figures, landing, quarantined, stage_counts
-from hopchain_assets.stages.policies import MODELS_ONLY
+from hopchain_assets.stages.policies import DEFECT, DISAGREE, INCOMPLETE, MODELS_ONLY, NOT_AUDITED, NOT_REVIEWED
 from hopchain_assets.warehouse.parking import parked_now
 
 
@@ -50,13 +50,11 @@ def status(form: str) -> None:
     say(console, _next(stages, sizes.landed))
     if sizes.waiting:
         show(console, _groups("certified chains that wait for people", sizes.waiting))
-        if MODELS_ONLY in sizes.waiting:
-            say(
-                console,
-                "Where only models agreed, people must look; HOPCHAIN_ACCEPT_MODELS=1 takes the models' word.",
-            )
-        if sizes.waiting.keys() - {MODELS_ONLY}:
-            say(console, "`hopchain audit` asks whether all objects of a category are marked.")
+        for words in _what_people_can_do(sizes.waiting):
+            say(console, words)
+    if sizes.held:
+        differ = "answer of people differs" if sizes.held == 1 else "answers of people differ"
+        say(console, f"{count(sizes.held)} {differ} from the program's: who leads decides in `hopchain review`.")
     if aside:
         show(console, _rows(("set aside", "reason", "detail"), [(file_name(uri) or uri, *why) for uri, *why in aside]))
         if sizes.quarantined > len(aside):
@@ -77,6 +75,17 @@ def status(form: str) -> None:
     if any(one.stage for one in failures):
         columns = ("last errors", "stage", "batch", "what")
         show(console, _rows(columns, [(one.at, one.stage, one.batch, one.message) for one in failures if one.stage]))
+
+
+def _what_people_can_do(waiting: Mapping[str, int]) -> Iterator[str]:
+    if waiting.keys() & {NOT_AUDITED, MODELS_ONLY, NOT_REVIEWED}:
+        yield "`hopchain review` puts their questions to people."
+    if MODELS_ONLY in waiting:
+        yield "HOPCHAIN_ACCEPT_MODELS=1 takes the models' word where only they agreed."
+    if waiting.keys() & {DISAGREE, DEFECT}:
+        yield "What people disagree on is shown to who leads, in `hopchain review`."
+    if waiting.keys() & {NOT_AUDITED, INCOMPLETE}:
+        yield "`hopchain audit` asks whether all objects of a category are marked."
 
 
 def _stages(stages: list[StageCount]) -> Table:

@@ -15,10 +15,10 @@ from hopchain_assets.settings import Settings
 from hopchain_assets.stages.entries import chain_ids, entries
 from hopchain_assets.stages.line import Line
 from hopchain_assets.stages.overview import Figures
+from hopchain_assets.stages.policies import NOT_AUDITED
 
 VERIFIED_SHOWN = 48
 WAITING_SHOWN = 6
-NOT_AUDITED = "category not audited"
 
 
 def summary(sizes: Figures) -> Table:
@@ -37,6 +37,7 @@ def _lines(sizes: Figures) -> list[tuple[str, str]]:
     lines += [("instances", count(sizes.instances)), ("chains made", count(sizes.made))]
     lines += [("rejected", count(sum(sizes.rejected.values()))), *_parts("by rule ", sizes.rejected)]
     lines += [("certified", count(sizes.certified)), ("verified", count(sizes.verified))]
+    lines += [("  held until a lead accepts them", count(sizes.held))] if sizes.held else []
     lines += [("waiting for people", count(sum(sizes.waiting.values()))), *_parts("", sizes.waiting)]
     lines += [("shards", f"{count(sizes.shards)} ({sizes.shard_bytes / 1e6:.1f} MB)"), *_parts("", sizes.examples)]
     if sizes.unused:

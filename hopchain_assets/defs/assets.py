@@ -32,7 +32,22 @@ GIVEN = [
         kinds={"duckdb"},
         owners=OWNERS,
         description="Somebody's word on whether all instances of a category are marked in a picture, "
-        "by `hopchain audit`.",
+        "by `hopchain audit`, or seen by who leads a review.",
+    ),
+    dg.AssetSpec(
+        "votes",
+        group_name="given",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        description="People's answers to closed questions, each given blind, in `hopchain review`.",
+    ),
+    dg.AssetSpec(
+        "reviews",
+        group_name="given",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        deps=["votes"],
+        description="What follows from people's votes on a question: unanimous, disagreed, or with a defect.",
     ),
 ]
 
@@ -118,12 +133,12 @@ def hop_chains(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineRes
     "verified_set",
     "questions",
     {"duckdb"},
-    ["raw_images", "categories", "instance_masks", "hop_chains", "category_audit"],
+    ["raw_images", "categories", "instance_masks", "hop_chains", "category_audit", "reviews", "votes"],
 )
 def verified_set(context: dg.AssetExecutionContext, line: dg.ResourceParam[LineResource]) -> None:
-    """Chains whose answer is true: executed again as SQL on stored ground truth, over audited categories.
+    """Chains whose answer is true: executed again as SQL on stored ground truth, over audited categories, or by people.
 
-    The others wait in `waiting_chains` with the reason.
+    The others wait in `waiting_chains` with the reason. An answer that people alone give is held until a lead takes it.
     """
     _run(context, line, "verified_set")
 

@@ -29,6 +29,7 @@ BATCHES_AT_A_TIME = 8
 _JUDGES = (
     "quality/answers.py",
     "quality/columns.py",
+    "quality/people.py",
     "quality/suite.py",
     "quality/tables.py",
     "domain/masks.py",

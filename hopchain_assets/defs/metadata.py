@@ -61,7 +61,7 @@ SHOWN: Mapping[str, Shown] = {
     "verified_set": Shown(
         "verified_set",
         ("chain_id", "question", "answer", "answer_source", "verified_by"),
-        {"waiting": ("waiting_chains", "reason")},
+        {"waiting": ("waiting_chains", "reason"), "verified by": ("verified_set", "verified_by")},
     ),
     "training_shards": Shown(
         "shard_examples",

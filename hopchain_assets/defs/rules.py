@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 
 from hopchain_assets.domain.program import Program
 from hopchain_assets.quality.answers import check_answers, check_executed, check_shards
+from hopchain_assets.quality.people import check_people
 from hopchain_assets.quality.suite import CheckOutcome, Frames
 from hopchain_assets.quality.tables import BESIDE, SUITES, check_tables, told
 from hopchain_assets.stages.line import Line
+from hopchain_assets.warehouse.done import pending
 from hopchain_assets.warehouse.execute import execute_programs
 
 Read = Callable[[Line, str], Frames]
@@ -101,9 +103,20 @@ def _judge_execution(frames: Frames) -> CheckOutcome:
     return check_executed(frames["rows"], executed)
 
 
+def _read_people(line: Line, batch: str) -> Frames:
+    """Rows of pictures that owe nothing: what people took back since is done again, and judged then."""
+    stage = line.stages()["verified_set"]
+    with line.lake.open() as connection:
+        connection.execute("BEGIN")
+        owed = pending(connection, "verified_set", stage.version, stage.inputs(connection, [batch]), [batch]).get(batch)
+        frames = {name: connection.execute(sql, [batch]).pl() for name, sql in _PEOPLE.items()}
+    late = [*owed.to_do, *owed.gone] if owed else []
+    return frames | {"rows": frames["rows"].filter(~pl.col("image_id").is_in(late))}
+
+
 def _read_shards(line: Line, batch: str) -> Frames:
     paths = line.lake.query("SELECT shard_path FROM shards WHERE batch = ? ORDER BY ALL", [batch])["shard_path"]
-    verified = line.lake.query("SELECT chain_id, answer FROM verified_set WHERE batch = ? ORDER BY ALL", [batch])
+    verified = line.lake.query("SELECT chain_id, answer, held FROM verified_set WHERE batch = ? ORDER BY ALL", [batch])
     return {"rows": _examples(line.shard_folder, paths.to_list()), "verified": verified}
 
 
@@ -135,10 +148,21 @@ _EXECUTED = {
     "perceptions": "SELECT * EXCLUDE (stage_version) FROM perceptions WHERE batch = ? ORDER BY ALL",
 }
 
+_PEOPLE = {
+    "rows": """
+        SELECT chain_id, question_id, image_id, answer, verified_by FROM verified_set
+        WHERE batch = ? AND verified_by = 'people' ORDER BY ALL
+    """,
+    "votes": "SELECT question_id, person_id, number, defect FROM votes WHERE batch = ? ORDER BY ALL",
+    "reviews": "SELECT question_id, needed FROM reviews WHERE batch = ? ORDER BY ALL",
+}
+
 # what no rule asks is not read: a fingerprint is taken of all that is
 _COLUMNS = {
     "batch_members": "source_uri, content_sha256, landed_at",
     "images": "* EXCLUDE (batch, stage_version, license, license_url, author, source_page)",
+    "votes": "* EXCLUDE (batch, note, seconds)",
+    "reviews": "* EXCLUDE (batch)",
 }
 
 RULES = (
@@ -165,9 +189,16 @@ RULES = (
         _judge_execution,
     ),
     Rule(
+        "verified_set",
+        "people_agree",
+        "Each row that people verified has the votes of as many different people as were needed, all for its answer.",
+        _read_people,
+        check_people,
+    ),
+    Rule(
         "training_shards",
         "answers_are_verified_ones",
-        "Each example in the shard files rests on exactly one verified row and carries its answer.",
+        "Each example in the shard files rests on exactly one verified row that is not held, and carries its answer.",
         _read_shards,
         _judge_shards,
     ),

@@ -1,4 +1,4 @@
-"""What starts runs by itself: pictures that land, work that is pending, and alerts when a check fails.
+"""What starts runs by itself: pictures that land, people's votes, work that is pending, alerts when a check fails.
 
 Dagster's own `AutomationCondition.eager()` would see neither a changed setting nor a late word of people, since it
 knows assets and not rows, and it holds an unpartitioned asset back as long as any partition upstream is missing. So
@@ -7,6 +7,7 @@ the sensor `pending` asks the ledger, `stage_done`, which `hopchain run` asks to
 
 # Dagster reads the annotation of `context` as it stands: postponed annotations would be texts to it.
 import json
+import time
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
@@ -17,13 +18,18 @@ from hopchain_assets.defs.jobs import line_job
 from hopchain_assets.defs.partitions import IMAGE_BATCH, PARTITIONS, over, ranges, sync_partitions
 from hopchain_assets.defs.resource import LineResource
 from hopchain_assets.domain.records import digest
+from hopchain_assets.ports.unavailable import Unavailable
 from hopchain_assets.stages.landing import Swept, sweep
 from hopchain_assets.stages.line import ASKING, Line, Owed, pending_hash
+from hopchain_assets.stages.reviewing import bring_reviews, mark_of, push_reviews
 from hopchain_assets.warehouse.landing import batches
 from hopchain_assets.warehouse.parking import park, parked_now, retried_at, try_anew
 from hopchain_assets.warehouse.rows import utc_now
 
 SECONDS = 5
+REVIEW_SECONDS = 30
+# Dagster gives a look a minute
+PUSH_SECONDS = 20.0
 MOST_AT_ONCE = 8
 CHECKS_OWED = "checks"
 # our sensor tries again itself, and counts
@@ -109,6 +115,33 @@ def pending_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[L
     return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps({"due": due, "state": state}))
 
 
+@dg.sensor(
+    name="reviews",
+    minimum_interval_seconds=REVIEW_SECONDS,
+    default_status=RUNNING,
+    description="Leaves questions for people, and fetches what they said; the sensor `pending` does what follows.",
+)
+def reviews_sensor(context: dg.SensorEvaluationContext, line: dg.ResourceParam[LineResource]) -> dg.SensorResult:
+    """One look at both sides. The cursor holds the states that were compared: where neither changed, nothing is done.
+
+    It requests no run: votes that changed make the verified set of their batches pending.
+    """
+    at = line.line
+    try:
+        # before anything is read: what changes meanwhile is looked at the next time
+        state = json.dumps([at.lake.snapshot(), mark_of(at)])
+        if state == context.cursor:
+            return dg.SensorResult(skip_reason="nothing has changed", cursor=state)
+        changed = bring_reviews(at)
+        begun = time.monotonic()
+        new = push_reviews(at, PUSH_SECONDS)
+    except Unavailable as error:
+        return dg.SensorResult(skip_reason=f"people's votes wait: {error}", cursor=context.cursor)
+    told = f"{new} new questions for people, votes changed in {len(changed)} batches"
+    finished = time.monotonic() - begun < PUSH_SECONDS
+    return dg.SensorResult(skip_reason=told, cursor=state if finished else context.cursor)
+
+
 @dg.run_failure_sensor(
     name="failed_checks",
     monitored_jobs=[line_job],
@@ -127,7 +160,7 @@ def failed_checks_sensor(context: dg.RunFailureSensorContext, line: dg.ResourceP
         alert(line.settings, context.log, "failed check", list(dict.fromkeys(names)), text, run.run_id)
 
 
-SENSORS = [landing_sensor, pending_sensor, failed_checks_sensor]
+SENSORS = [landing_sensor, pending_sensor, reviews_sensor, failed_checks_sensor]
 
 
 def _request(batch: str, what: str, last: str, attempt: int = 1) -> dg.RunRequest:

@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hopchain_assets.domain.records import Chain
+from hopchain_assets.ports.reviews import Reviewed
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a policy says of a certified chain: who verified it, or why it waits for people.
 
-    One that waits may have `models` in `verified_by`: they agreed, and nobody else has seen it.
+    One that waits may have `models` in `verified_by`: they agreed, and nobody else has seen it. `answer` is people's
+    where it is not the program's, `held` a sentence that says why a verified one may not be trained on yet.
     """
 
     verified_by: str = ""
     answer_source: str = ""
     waits_for: str = ""
     detail: str = ""
+    answer: str = ""
+    held: str = ""
 
 
 class Policy(Protocol):
@@ -42,7 +46,7 @@ class Evidence:
     `audited` holds somebody's word on each category of the picture that was audited, `ground_truth` whether the
     instances were drawn by people or rendered, `executed` the answer of the SQL query, None where it has none,
     `read_by_model` whether only a model read the words back, `text_by_model` whether a model read the numbers that are
-    printed in the picture.
+    printed in the picture, `review` what people made of the question, None where they have not closed it.
     """
 
     audited: Mapping[str, bool]
@@ -50,3 +54,4 @@ class Evidence:
     executed: float | None
     read_by_model: bool = False
     text_by_model: bool = False
+    review: Reviewed | None = None

@@ -86,6 +86,7 @@ SHARD_RULES = (
     one_of("split_known", f"whose split is not {' or '.join(SPLITS)}", "split", SPLITS),
     between("verified_once", "without exactly one verified row", "n_verified", 1, 1),
     equal("verified_answer", "whose answer is not the verified one", "answer", "verified_answer"),
+    between("not_held", "that rest on a row that is held", "n_held", None, 0),
 )
 
 
@@ -145,13 +146,13 @@ def check_executed(frame: pl.DataFrame, executed: Mapping[str, float | None]) ->
 
 
 def check_shards(examples: pl.DataFrame, verified: pl.DataFrame) -> CheckOutcome:
-    """Each training example rests on exactly one verified row with the same answer text.
+    """Each training example rests on exactly one verified row with the same answer text, which is not held.
 
     Example ids are unique and a split is `train` or `validation`. A verified row without an example is no fault here.
 
     Args:
         examples: `example_id`, `chain_id`, `answer` (text), `split`, as read from the shards.
-        verified: `chain_id`, `answer` (text), as in `verified_set`.
+        verified: `chain_id`, `answer` and `held` (text), as in `verified_set`.
 
     Raises:
         ValueError: when a column is missing or not of the right type.
@@ -162,11 +163,15 @@ def check_shards(examples: pl.DataFrame, verified: pl.DataFrame) -> CheckOutcome
         return nothing_to_check(subject)
     examples = _typed(subject, examples, ("example_id", "chain_id", "answer", "split"))
     if verified.is_empty():
-        verified = pl.DataFrame(schema={"chain_id": pl.String, "answer": pl.String})
+        verified = pl.DataFrame(schema={"chain_id": pl.String, "answer": pl.String, "held": pl.String})
     truths = (
-        _typed("verified_set", verified, ("chain_id", "answer"))
+        _typed("verified_set", verified, ("chain_id", "answer", "held"))
         .group_by("chain_id")
-        .agg(n_verified=pl.len(), verified_answer=pl.col("answer").first())
+        .agg(
+            n_verified=pl.len(),
+            verified_answer=pl.col("answer").first(),
+            n_held=pl.col("held").is_not_null().sum().cast(pl.Int64),
+        )
     )
     rows = examples.join(truths, on="chain_id", how="left", maintain_order="left")
     rows = rows.with_columns(pl.col("n_verified").fill_null(0))

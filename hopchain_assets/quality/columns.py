@@ -196,6 +196,25 @@ def undecided(waiting: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     return waiting.with_columns(n_verified=_counted(waiting["chain_id"], frames["verified_set"]["chain_id"]))
 
 
+def answered(verified: pl.DataFrame, _: Frames) -> pl.DataFrame:
+    """Who verified a row whose answer is people's, and whose the answer of a held row is."""
+    return verified.with_columns(
+        who_says_it=pl.when(pl.col("answer_source") == "people").then("verified_by"),
+        source_of_held=pl.when(pl.col("held").is_not_null()).then("answer_source"),
+    )
+
+
+def voted(votes: pl.DataFrame, _: Frames) -> pl.DataFrame:
+    """How often somebody voted on a question, and of number and defect how many there are."""
+    said = pl.col("number").is_not_null().cast(pl.Int64) + pl.col("defect").is_not_null().cast(pl.Int64)
+    return votes.with_columns(n_same=pl.len().over("question_id", "person_id"), n_said=said)
+
+
+def closed(reviews: pl.DataFrame, _: Frames) -> pl.DataFrame:
+    """Adds `agreed_on`: the answer of what is unanimous, empty for all else."""
+    return reviews.with_columns(agreed_on=pl.when(pl.col("state") == "unanimous").then("answer").otherwise(pl.lit("")))
+
+
 def sharded(examples: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     """In how many listed shards of its split an example lies."""
     place = pl.concat_str("split", "shard_path", separator=" ")

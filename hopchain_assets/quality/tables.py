@@ -13,6 +13,7 @@ from hopchain_assets.domain.records import NOT_WRITTEN
 from hopchain_assets.domain.sift import OTHER_NAME, OVERLAPS, TOO_SMALL, TWICE
 from hopchain_assets.quality import columns
 from hopchain_assets.quality.answers import EXECUTED, SPLITS
+from hopchain_assets.quality.people import PEOPLE, REVIEWS, VOTES
 from hopchain_assets.quality.suite import (
     COMPLETE,
     CheckOutcome,
@@ -38,7 +39,11 @@ KEPT_QUALITIES = ("High", "Medium")
 MOST_COMPLEX = 10
 QUERY_TYPES = ("A", "B", "C")
 LEFT_OUT_REASONS = (TOO_SMALL, TWICE, OVERLAPS, OTHER_NAME)
-WAITING_REASONS = ("executors differ", "category incomplete", "category not audited", "models only")
+WAITING_REASONS = (
+    "executors differ", "category incomplete", "category not audited", "models only", "not reviewed",
+    "people disagree", "people report a defect",
+)  # fmt: skip
+ANSWER_SOURCES = (EXECUTED, PEOPLE)
 
 
 def check_tables(stage: str, frames: Frames) -> CheckOutcome:
@@ -250,7 +255,14 @@ _VERIFIED_SET = Suite(
     "verified_set",
     ("chain_id",),
     ("chain_id", "question_id", "image_id", "answer_source", "verified_by"),
-    (one_of("answer_source_known", f"whose answer_source is not {EXECUTED}", "answer_source", (EXECUTED,)),),
+    (
+        one_of(
+            "answer_source_known", f"whose answer_source is not {EXECUTED} or {PEOPLE}", "answer_source", ANSWER_SOURCES
+        ),
+        one_of("people_verified", "whose answer is people's, and who verified it are not", "who_says_it", (PEOPLE,)),
+        one_of("held_of_people", "held though execution gives the answer", "source_of_held", (PEOPLE,)),
+    ),
+    columns.answered,
 )
 _WAITING_CHAINS = Suite(
     "waiting_chains",
@@ -298,7 +310,7 @@ SUITES: Mapping[str, tuple[Suite, ...]] = {
     "categories": (_CATEGORIES, _CATEGORY_AUDIT),
     "instance_masks": (_INSTANCES, _PAIRS, _BAD_ANNOTATIONS, _GROUNDINGS, _LEFT_OUT, _TEXTS),
     "hop_chains": (_HOP_CHAINS, _REJECTED_CHAINS, _PERCEPTIONS),
-    "verified_set": (_VERIFIED_SET, _WAITING_CHAINS),
+    "verified_set": (_VERIFIED_SET, _WAITING_CHAINS, VOTES, REVIEWS),
     "training_shards": (_SHARD_EXAMPLES, _SHARDS),
 }
 # the columns of other tables that a stage's rows are compared with

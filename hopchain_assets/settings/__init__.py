@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,17 @@ from hopchain_assets.domain.certify.robust import Disturbance
 from hopchain_assets.domain.composer import ComposerSettings
 from hopchain_assets.domain.countable import CountLimits
 from hopchain_assets.domain.sift import SiftSettings
+from hopchain_assets.ports import Policy
 from hopchain_assets.ports.vlm import Vlm
-from hopchain_assets.settings.environ import SettingsError, folders, number, optional, switch
+from hopchain_assets.settings.environ import SettingsError, folders, number, one_of, optional, switch
 from hopchain_assets.settings.eyes import Eyes
+from hopchain_assets.settings.review import Review, opened
 from hopchain_assets.settings.servers import Server, Servers
 from hopchain_assets.stages.asking import AskSettings, Models
 from hopchain_assets.stages.hop_chains import ChainSettings
 from hopchain_assets.stages.landing import LandingSettings
 from hopchain_assets.stages.line import Line
-from hopchain_assets.stages.policies import Executed
+from hopchain_assets.stages.policies import Executed, Human
 from hopchain_assets.stages.segmenting import Sight
 from hopchain_assets.stages.training_shards import ShardSettings
 from hopchain_assets.stages.writing import WriterSettings
@@ -32,6 +35,8 @@ from hopchain_assets.warehouse.pictures import PictureStore
 
 if TYPE_CHECKING:
     from hopchain_assets.operations.budget import Budget
+
+POLICIES = ("executed", "human")
 
 __all__ = ["Server", "Servers", "Settings", "SettingsError"]
 
@@ -66,6 +71,8 @@ class Settings:
     day_cost: float | None
     day_calls: int | None
     accept_models: bool
+    policy: str
+    review: Review
     max_cost: float | None = None
     max_calls: int | None = None
 
@@ -105,6 +112,8 @@ class Settings:
             day_cost=optional(given, "HOPCHAIN_MAX_COST_A_DAY", float, 0.0, 1e9),
             day_calls=optional(given, "HOPCHAIN_MAX_CALLS_A_DAY", int, 0, 10**9),
             accept_models=switch(given, "HOPCHAIN_ACCEPT_MODELS"),
+            policy=one_of(given, "HOPCHAIN_POLICY", POLICIES),
+            review=Review.load(given),
         )
 
     def budget(self) -> Budget:
@@ -140,12 +149,16 @@ class Settings:
             shard_folder=self.shard_folder,
             chains=self.chains,
             shards=self.shards,
-            policy=Executed(self.accept_models),
+            policy=self._policy(),
             workers=self.workers,
             models=self._models(run, budget or self.budget()) if self.servers.vlm else Models(),
             asking=self.asking,
             sight=Sight(self.eyes.finder(self.operations, self.scene_folders()), self.eyes.reader(), self.sift),
+            reviews=partial(opened, self.operations, self.review.rules),
         )
+
+    def _policy(self) -> Policy:
+        return Human() if self.policy == "human" else Executed(self.accept_models)
 
     def scene_folders(self) -> list[Path]:
         """The folders of scenes that were rendered into this home."""

@@ -26,9 +26,9 @@ def one_of(given: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
     return text
 
 
-def switch(given: Mapping[str, str], name: str) -> bool:
-    """Whether it is set to yes; no where nothing is set."""
-    text = (given.get(name) or "0").strip().lower()
+def switch(given: Mapping[str, str], name: str, default: bool = False) -> bool:
+    """Whether it is set to yes; the default where nothing is set."""
+    text = (given.get(name) or str(int(default))).strip().lower()
     if text not in ("0", "1", "no", "yes", "false", "true"):
         raise SettingsError(f"{name} must be 1 or 0, it is {text!r}")
     return text in ("1", "yes", "true")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -56,18 +56,27 @@ def entries(line: Line, ids: Sequence[str]) -> list[Entry]:
 
 def _entry(row: dict[str, Any], picture: bytes, facts: Any) -> Entry:
     state: State = "verified" if row["verified_by"] else "waiting"
+    chain = chain_of(row)
     return Entry(
         picture=picture,
         facts=facts,
-        chain=chain_of(row),
+        # where people say another number than the program, theirs is the answer
+        chain=replace(chain, answer=row["said"] or chain.answer),
         state=state,
         licence=row["license"] or "",
         author=row["author"] or "",
         source_page=row["source_page"] or "",
         split=row["split"] or "",
         name=file_name(row["source_uri"]),
-        note=f"verified by {row['verified_by']}" if row["verified_by"] else _waits(row),
+        note=_verified(row, chain.answer) if row["verified_by"] else _waits(row),
     )
+
+
+def _verified(row: dict[str, Any], executed: str) -> str:
+    told = f"verified by {row['verified_by']}"
+    if row["held"]:
+        return f"{told}, not in the shards: {row['held']}"
+    return told if row["said"] == executed else f"{told}, who say {row['said']} where the program gives {executed}"
 
 
 def _waits(row: dict[str, Any]) -> str:
@@ -93,7 +102,8 @@ SELECT chain_id, image_id, question, rule, detail FROM rejected_chains
 WHERE question IS NOT NULL AND starts_with(chain_id, ?) ORDER BY chain_id, rule LIMIT ?
 """
 _ENTRIES = """
-SELECT c.*, i.source_uri, i.license, i.author, i.source_page, v.verified_by, w.reason, w.detail, s.split
+SELECT c.*, i.source_uri, i.license, i.author, i.source_page, v.verified_by, v.held, v.answer AS said, w.reason,
+    w.detail, s.split
 FROM hop_chains AS c
 JOIN images AS i ON i.image_id = c.image_id AND i.batch = c.batch
 LEFT JOIN verified_set AS v ON v.chain_id = c.chain_id AND v.batch = c.batch

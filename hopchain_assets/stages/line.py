@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
 from hopchain_assets.domain.records import digest
 from hopchain_assets.ports import Policy
+from hopchain_assets.ports.reviews import Reviews
 from hopchain_assets.stages.asking import AskSettings, Models
 from hopchain_assets.stages.categories import Categories
 from hopchain_assets.stages.engine import Stage, StageReport, run_stage
@@ -50,7 +52,7 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """All that the stages need to be run."""
+    """All that the stages need to be run. `reviews` opens where questions are left for people; None for nowhere."""
 
     lake: Lake
     pictures: PictureStore
@@ -62,6 +64,7 @@ class Line:
     models: Models = field(default_factory=Models)
     asking: AskSettings = field(default_factory=AskSettings)
     sight: Sight = field(default_factory=Sight)
+    reviews: Callable[[], AbstractContextManager[Reviews]] | None = None
 
     def stages(self) -> Mapping[str, Stage]:
         """The stages by name, in order."""

@@ -25,7 +25,8 @@ class Figures:
     """Sizes of the tables; `certified` are the chains that passed every rule.
 
     `rejected` maps a rule to proposals, `unused` a rule to categories of a picture that no question may be about,
-    `waiting` a reason to certified chains, `examples` a split to rows of the shards.
+    `waiting` a reason to certified chains, `examples` a split to rows of the shards. `held` of the verified ones are
+    kept out of the shards until a lead accepts them.
     """
 
     batches: int
@@ -35,6 +36,7 @@ class Figures:
     instances: int
     certified: int
     verified: int
+    held: int
     shards: int
     shard_bytes: int
     rejected: Mapping[str, int]
@@ -111,6 +113,7 @@ _SIZES = {
     "instances": "SELECT count(*) FROM instances",
     "certified": "SELECT count(*) FROM hop_chains",
     "verified": "SELECT count(*) FROM verified_set",
+    "held": "SELECT count(*) FROM verified_set WHERE held IS NOT NULL",
     "shards": "SELECT count(*) FROM shards",
     "shard_bytes": "SELECT coalesce(sum(byte_size), 0) FROM shards",
 }

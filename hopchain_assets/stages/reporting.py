@@ -15,6 +15,7 @@ from hopchain_assets.export.words import Entry
 from hopchain_assets.stages.entries import entries, file_name
 from hopchain_assets.stages.line import STAGES, Line
 from hopchain_assets.stages.overview import stage_counts
+from hopchain_assets.stages.policies import ACCEPT
 
 LATEST_BATCHES = 20
 EXAMPLES = 2
@@ -178,8 +179,12 @@ _TIMES = """
 SELECT stage, count(*), coalesce(sum(n_inputs), 0)::BIGINT, coalesce(sum(n_rows), 0)::BIGINT, coalesce(sum(seconds), 0)
 FROM stage_runs GROUP BY stage
 """
+# the sentence of a row that is held names its numbers
 _WAITING = f"""
-SELECT reason, count(*) AS n, detail, sum(count(*)) OVER () FROM waiting_chains GROUP BY reason, detail
+SELECT reason, count(*) AS n, detail, sum(count(*)) OVER () FROM (
+    SELECT reason, detail FROM waiting_chains
+    UNION ALL SELECT 'verified, but held', $${ACCEPT}$$ FROM verified_set WHERE held IS NOT NULL
+) GROUP BY reason, detail
 ORDER BY n DESC, reason, detail LIMIT {GROUPS}
 """
 _SET_ASIDE = f"""

@@ -17,7 +17,7 @@ from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.pictures import PictureStore
 
-CODE = 2
+CODE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ class TrainingShards:
             | {"n_rows": s.rows, "byte_size": s.byte_size}
             for s in written
         ]
-        return Work({"shard_examples": pl.DataFrame(placed), "shards": pl.DataFrame(shards)}, {batch: "done"})
+        # all that is verified may be held
+        frames = {"shard_examples": pl.DataFrame(placed), "shards": pl.DataFrame(shards)} if placed else {}
+        return Work(frames, {batch: "done" if placed else "nothing"})
 
     def publish(self, versions: Mapping[str, str]) -> str:
         """Lists the shards of all batches that are not parked in `manifest.json`, then removes what nobody lists."""
@@ -127,6 +129,6 @@ SELECT v.chain_id, v.image_id, v.question, v.answer, v.verified_by, c.n_hops, c.
 FROM verified_set AS v
 JOIN hop_chains AS c ON c.chain_id = v.chain_id AND c.batch = v.batch
 JOIN images AS i ON i.image_id = v.image_id AND i.batch = v.batch
-WHERE v.batch = ?
+WHERE v.batch = ? AND v.held IS NULL
 ORDER BY v.chain_id
 """

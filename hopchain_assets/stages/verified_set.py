@@ -18,8 +18,9 @@ from hopchain_assets.warehouse.done import Inputs, StageTables, upstream
 from hopchain_assets.warehouse.execute import execute_programs
 from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.landing import current_audits
+from hopchain_assets.warehouse.reviews import current_reviews
 
-CODE = 2
+CODE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,15 @@ class VerifiedSet:
         return stage_version("verified_set", CODE, self.policy.name)
 
     def inputs(self, connection: duckdb.DuckDBPyConnection, batches: Sequence[str] | None = None) -> Inputs:
-        """Pictures with certified chains; what people said of their categories is part of the hash."""
+        """Pictures with certified chains; what people said of their categories and questions is part of the hash."""
         words: dict[str, list[str]] = defaultdict(list)
         for image, category, exhaustive, _ in current_audits(connection, batches).iter_rows():
             words[image].append(f"{category}={exhaustive}")
+        for image, reviews in current_reviews(connection, batches).items():
+            words[image] += [
+                digest(name, told.state, told.answer, told.accepted_by, str(told.needed))
+                for name, told in reviews.items()
+            ]
         ready = upstream(connection, ["hop_chains", "instance_masks"], batches)
         return {
             batch: {name: digest(value, *sorted(words.get(name, ()))) for name, value in hashes.items()}
@@ -58,6 +64,7 @@ class VerifiedSet:
             pairs = rows_of(connection, "pairs", batch, inputs)
             perceptions = rows_of(connection, "perceptions", batch, inputs)
             audits = current_audits(connection, [batch])
+            reviews = current_reviews(connection, [batch])
             images = rows_of(connection, "images", batch, inputs)
             read = set(rows_of(connection, "texts", batch, inputs).filter(pl.col("decisive"))["image_id"])
         audited: dict[str, dict[str, bool]] = defaultdict(dict)
@@ -78,13 +85,15 @@ class VerifiedSet:
                 executed=executed[row["chain_id"]],
                 read_by_model=row["bound_by"] != GRAMMAR,
                 text_by_model=name in read,
+                review=reviews.get(name, {}).get(row["question_id"]),
             )
             verdict = self.policy.judge(chain, evidence)
             base = {"chain_id": row["chain_id"], "question_id": row["question_id"], "image_id": name}
             if not verdict.waits_for:
                 verified.append(
-                    base | {"question": chain.question, "answer": chain.answer}
+                    base | {"question": chain.question, "answer": verdict.answer or chain.answer}
                     | {"answer_source": verdict.answer_source, "verified_by": verdict.verified_by}
+                    | {"held": verdict.held or None}
                 )  # fmt: skip
             else:
                 by = verdict.verified_by or None
@@ -92,7 +101,7 @@ class VerifiedSet:
             progress(number, len(parsed))
         with_rows = {row["image_id"] for row in verified}
         frames = {
-            "verified_set": pl.DataFrame(verified),
+            "verified_set": pl.DataFrame(verified, schema_overrides={"held": pl.String} if verified else None),
             "waiting_chains": pl.DataFrame(waiting, schema_overrides={"verified_by": pl.String} if waiting else None),
         }
         outcomes = {name: "done" if name in with_rows else "nothing" for name in inputs}

@@ -114,6 +114,8 @@ _BY_BATCH = (
     "SELECT batch, hash('done', stage, input_id, stage_version, output_hash, outcome, n_rows, detail) FROM stage_done",
     "SELECT batch, hash('member', content_sha256, source_uri, annotations_sha256) FROM batch_members",
     'SELECT batch, hash(\'audit\', image_id, category, exhaustive, "by", "at") FROM category_audit',
+    "SELECT batch, hash('vote', question_id, person_id, number, defect, note, seconds, \"at\", origin) FROM votes",
+    "SELECT batch, hash('review', question_id, state, answer, accepted_by, needed) FROM reviews",
     "SELECT batch, hash('seen', instance_id, predicate, value, samples, source, stage_version) FROM perceptions",
 )
 _BESIDE = {

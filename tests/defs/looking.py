@@ -18,6 +18,7 @@ CHECKS = {
     ("hop_chains", "answer_is_unique_number"),
     ("verified_set", "answer_is_unique_number"),
     ("verified_set", "sql_execution_agrees"),
+    ("verified_set", "people_agree"),
     ("training_shards", "answers_are_verified_ones"),
 }
 

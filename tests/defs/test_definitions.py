@@ -21,7 +21,7 @@ from hopchain_assets.settings import Settings
 from hopchain_assets.stages.line import STAGES
 
 PROJECT = Path(__file__).parents[2]
-GIVEN = {"batch_members", "category_audit"}
+GIVEN = {"batch_members", "category_audit", "votes", "reviews"}
 
 
 def _repository(home: Path, **environ: str) -> dg.RepositoryDefinition:
@@ -35,7 +35,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinition:
 
 
 def test_seven_assets_and_what_is_given_to_them(graph: dg.RepositoryDefinition) -> None:
-    """The line has its seven assets and the manifest; two tables that it reads but does not write stand beside them."""
+    """The line has its seven assets and the manifest; four tables that it is given stand beside them."""
     nodes = graph.asset_graph
     ours = {key for key in nodes.materializable_asset_keys if nodes.get(key).group_name != "models"}
     assert {key.to_user_string() for key in ours} == {*STAGES, "manifest"}
@@ -53,7 +53,15 @@ def test_each_asset_depends_on_the_tables_that_it_reads(graph: dg.RepositoryDefi
         "categories": {"batch_members", "raw_images", "image_ratings"},
         "instance_masks": {"batch_members", "raw_images", "categories"},
         "hop_chains": {"raw_images", "categories", "instance_masks", "category_audit"},
-        "verified_set": {"raw_images", "categories", "instance_masks", "hop_chains", "category_audit"},
+        "verified_set": {
+            "raw_images",
+            "categories",
+            "instance_masks",
+            "hop_chains",
+            "category_audit",
+            "reviews",
+            "votes",
+        },
         "training_shards": {"raw_images", "hop_chains", "verified_set"},
     }
     assert graph.asset_graph.get(dg.AssetKey("manifest")).parent_keys == {dg.AssetKey("training_shards")}
@@ -107,9 +115,10 @@ def test_what_is_published_is_one_unpartitioned_job(graph: dg.RepositoryDefiniti
 def test_the_line_runs_itself_from_the_start(graph: dg.RepositoryDefinition) -> None:
     """Sensors and schedules are on without a click, and look at the pace that is wanted."""
     sensors = {sensor.name: sensor for sensor in graph.sensor_defs}
-    assert set(sensors) == {"landing", "pending", "failed_checks"}
+    assert set(sensors) == {"landing", "pending", "reviews", "failed_checks"}
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in sensors.values())
-    assert all(sensor.minimum_interval_seconds == 5 for sensor in sensors.values())
+    paces = {name: sensor.minimum_interval_seconds for name, sensor in sensors.items()}
+    assert paces == {"landing": 5, "pending": 5, "reviews": 30, "failed_checks": 5}
     assert {sensors[name].job_name for name in ("landing", "pending")} == {"line"}
     schedules = {schedule.name: schedule for schedule in graph.schedule_defs}
     assert {name: (one.job_name, one.cron_schedule) for name, one in schedules.items()} == {

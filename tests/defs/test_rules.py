@@ -124,7 +124,17 @@ ALTERED = [
     ("hop_chains", """hops = replace(hops, '"number":2', '"number":7')""", "hops_numbered"),
     ("rejected_chains", "rule = 'gut feeling', detail = NULL", "rule_known values_present"),
     ("rejected_chains", "rule = 'number', chain_id = NULL", "chain_named"),
-    ("verified_set", "answer_source = 'guessed', verified_by = ''", "answer_source_known values_present"),
+    (
+        "verified_set",
+        "answer_source = 'guessed', verified_by = '', held = 'why'",
+        "answer_source_known values_present held_of_people",
+    ),
+    ("verified_set", "answer_source = 'people'", "people_verified"),
+    ("votes", "person_id = '', number = '7.0'", "values_present number_canonical"),
+    ("votes", "number = NULL", "number_or_defect"),
+    ("votes", "defect = 'several'", "number_or_defect"),
+    ("reviews", "state = 'open', needed = 0", "state_known needed_positive"),
+    ("reviews", "answer = NULL", "answer_of_unanimous"),
     ("waiting_chains", "reason = 'tired', detail = NULL", "reason_known values_present"),
     ("waiting_chains", "chain_id = (SELECT min(chain_id) FROM verified_set)", "not_verified"),
     ("shard_examples", "split = 'test'", "split_known shard_listed"),
@@ -152,6 +162,8 @@ REPEATED = [
     ("groundings", "row_once"),
     ("perceptions", "row_once"),
     ("waiting_chains", "chain_id_unique"),
+    ("votes", "row_once"),
+    ("reviews", "question_id_unique"),
     ("shard_examples", "example_id_unique shards.rows_listed"),
     ("shards", "shard_path_unique shard_examples.shard_listed"),
 ]
@@ -174,6 +186,8 @@ STORED = {
     "rejected_chains": ("rule = 'gut feeling'", "rule_known"),
     "verified_set": ("answer_source = 'guessed'", "answer_source_known"),
     "waiting_chains": ("reason = 'tired'", "reason_known"),
+    "votes": ("origin = ''", "values_present"),
+    "reviews": ("needed = 0", "needed_positive"),
     "shard_examples": ("split = 'test'", "split_known"),
     "shards": ("byte_size = byte_size + 1", "file_of_that_size"),
 }
@@ -198,7 +212,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
         line.run(stage, batches(line.lake))
     line.lake.transact("perceive", "", lambda connection: connection.execute(PERCEIVED))
     line.lake.transact("rate", "", lambda connection: connection.execute(RATED))
-    for sql in FOUND:
+    for sql in (*FOUND, *VOTED):
         line.lake.transact("find", "", lambda connection, sql=sql: connection.execute(sql))
     return line
 
@@ -228,6 +242,19 @@ FOUND = (
     SELECT image_id, [instance_id] AS instance_ids, '7' AS text, x0, y0, x1, y1, 0.99 AS confidence, true AS decisive,
         'rapidocr' AS source, batch
     FROM instances
+    """,
+)
+# as if people had closed a question that nothing follows from
+VOTED = (
+    """
+    INSERT INTO votes BY NAME
+    SELECT question_id, image_id, p.person_id, answer AS number, now()::TIMESTAMP AS "at", 'page' AS origin, batch
+    FROM (FROM waiting_chains JOIN hop_chains USING (chain_id, question_id, image_id, batch) LIMIT 1),
+        (VALUES ('one'), ('two')) AS p(person_id)
+    """,
+    """
+    INSERT INTO reviews BY NAME
+    SELECT DISTINCT question_id, image_id, 'unanimous' AS state, number AS answer, 2 AS needed, batch FROM votes
     """,
 )
 RATED = """

@@ -147,6 +147,7 @@ VERIFIED = pl.DataFrame(
         "chain_id": ["c0", "c1", "c2"],
         "answer": ["7", "2.5", "4"],
         "answer_source": ["executed", "executed", "human"],
+        "held": [None, None, None],
     }
 )
 
@@ -220,6 +221,13 @@ def test_a_chain_verified_twice_is_not_certain() -> None:
     twice = pl.concat([VERIFIED, VERIFIED.filter(pl.col("chain_id") == "c1")])
     outcome = check_shards(EXAMPLES, twice)
     assert (broken(outcome), outcome.failing_ids) == ({"verified_once"}, ("e1",))
+
+
+def test_what_is_held_is_in_no_shard() -> None:
+    """Verified, and still not to be trained on."""
+    held = VERIFIED.with_columns(held=pl.Series(["a lead has to accept it", None, None]))
+    outcome = check_shards(EXAMPLES, held)
+    assert (broken(outcome), outcome.failing_ids) == ({"not_held"}, ("e0",))
 
 
 def test_shards_without_a_verified_set_fail() -> None:

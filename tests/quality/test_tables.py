@@ -16,20 +16,25 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hopchain_assets.domain.masks import decode
+from hopchain_assets.domain.review import State
 from hopchain_assets.ports import Evidence
+from hopchain_assets.ports.reviews import Reviewed
 from hopchain_assets.quality import tables
 from hopchain_assets.quality.columns import BY_MODEL, run_sums
+from hopchain_assets.quality.people import STATES
 from hopchain_assets.quality.suite import MAX_IDS, CheckOutcome, Suite, check_table, merged, nothing_to_check, unique
 from hopchain_assets.quality.tables import BESIDE, SUITES, check_tables, told
 from hopchain_assets.settings import Settings
 from hopchain_assets.sources import picture_file
-from hopchain_assets.stages import instance_masks, one_ask
+from hopchain_assets.stages import instance_masks, one_ask, policies
 from hopchain_assets.stages.facts import GROUND_TRUTH
 from hopchain_assets.stages.line import STAGES
-from hopchain_assets.stages.policies import Executed
+from hopchain_assets.stages.policies import Executed, Human
 from hopchain_assets.stages.replies import Quality, Rating, Replied
 from tests.builders import picture, program, rle, squares, stated
 
+# tables of which no stage writes a row
+GIVEN = {"batch_members", "votes", "reviews"}
 DOCS = Path(__file__).parents[2] / "docs" / "tables.md"
 
 
@@ -47,7 +52,7 @@ def test_every_table_that_a_stage_writes_has_a_suite(tmp_path: Path) -> None:
     for name, stage in stages.items():
         assert stage.tables.keys.keys() <= judged[name]
     rows_of_batches = {table for table, columns in documented().items() if {"batch", "stage_version"} <= columns}
-    assert set().union(*judged.values()) == rows_of_batches - {"stage_done", "stage_runs"} | {"batch_members"}
+    assert set().union(*judged.values()) == rows_of_batches - {"stage_done", "stage_runs"} | GIVEN
 
 
 def test_suites_ask_for_columns_that_there_are() -> None:
@@ -79,23 +84,28 @@ def _property(reply: type[Replied], name: str) -> Mapping[str, object]:
 
 
 def test_every_reason_to_wait_is_known() -> None:
-    """Each verdict of the policy names a reason that the suite knows, and the suite knows no other."""
+    """Each verdict of the policies names a reason that the suite knows, and the suite knows no other."""
     facts = picture(*squares("cup", (50, 50), (150, 80), (250, 60)))
     count = program("n", {"id": "s", "op": "objects", "category": "cup"}, {"id": "n", "op": "count", "of": "s"})
     chain = stated(count, facts, "How many cups are there?")
+    told = [None, *(Reviewed("q", "p", "b", state, "4", "", 4) for state in get_args(State))]
     verdicts = [
-        Executed().judge(chain, Evidence(audited, ground_truth, executed))
+        policy.judge(chain, Evidence(audited, ground_truth, executed, review=review))
+        for policy in (Executed(), Human())
+        for review in told
         for audited, ground_truth, executed in [
             ({}, True, 9.0),
             ({}, False, 3.0),
             ({"cup": False}, True, 3.0),
+            ({"cup": True}, True, 3.0),
             ({}, True, 3.0),
         ]
     ]
-    assert {verdict.waits_for for verdict in verdicts} == set(tables.WAITING_REASONS)
-    # the four above are all that the policy can say
-    assert inspect.getsource(Executed).count("waits_for=") == len(tables.WAITING_REASONS)
-    assert Executed().judge(chain, Evidence({"cup": True}, True, 3.0)).answer_source == tables.EXECUTED
+    assert {verdict.waits_for for verdict in verdicts} - {""} == set(tables.WAITING_REASONS)
+    # these are all that the policies can say
+    assert inspect.getsource(policies).count("waits_for=") == len(tables.WAITING_REASONS)
+    assert {verdict.answer_source for verdict in verdicts} - {""} == set(tables.ANSWER_SOURCES)
+    assert set(STATES) == set(get_args(State)) - {"open"}
 
 
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))

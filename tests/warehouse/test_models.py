@@ -383,9 +383,12 @@ SPOILS = {
         INSERT INTO image_ratings BY NAME
         SELECT image_id, false AS kept, batch FROM categories WHERE category = (SELECT min(category) FROM categories)
     """,
+    "reviews_rest_on_votes": """
+        INSERT INTO reviews BY NAME SELECT question_id, 'defect' AS state, batch FROM hop_chains LIMIT 1
+    """,
     "rows_match_ledger": "DELETE FROM pairs WHERE a = (SELECT min(a) FROM pairs)",
     "shard_examples_unique": "INSERT INTO shard_examples FROM shard_examples LIMIT 1",
-    "shard_examples_verified": f"DELETE FROM verified_set WHERE {A_CHAIN}",
+    "shard_examples_verified": f"UPDATE verified_set SET held = 'why' WHERE {A_CHAIN}",
     "shards_count_their_examples": f"DELETE FROM shard_examples WHERE {A_CHAIN}",
     "splits_disjoint": f"UPDATE shard_examples SET split = 'other' WHERE {A_CHAIN}",
     "stage_done_unique": "INSERT INTO stage_done FROM stage_done LIMIT 1",
@@ -400,6 +403,9 @@ SPOILS = {
         INSERT INTO waiting_chains BY NAME SELECT chain_id, batch FROM verified_set WHERE {A_CHAIN}
     """,
     "verified_set_unique": f"INSERT INTO verified_set FROM verified_set WHERE {A_CHAIN}",
+    "votes_unique": """
+        INSERT INTO votes BY NAME SELECT 'q' AS question_id, 'me' AS person_id FROM range(2)
+    """,
     "waiting_chains_certified": "INSERT INTO waiting_chains BY NAME SELECT 'gone' AS chain_id",
 }
 
