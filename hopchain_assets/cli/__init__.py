@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Listed] = {
     "land": Listed("landing", "land", "Make", "Take in what lies in the landing folders now."),
     "retry": Listed("retry", "retry", "Make", "Take up again what failed or was parked."),
     "audit": Listed("audit", "audit", "Make", "Say of which pictures all objects of a kind are marked."),
+    "review": Listed("review", "review", "Make", "Let people answer questions, blind, on a web page."),
     "stand-in": Listed("stand_in", "stand_in", "Make", "Serve a stand-in for a model, that knows the truth and lies."),
     "serve": Listed("serve", "serve", "Make", "Start vLLM with the right flags, or print them."),
     "plan": Listed("plan", "plan", "Look", "What a run would do, and what models would cost."),

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 
 import click
 
 from hopchain_assets.cli.ending import Refusal
+from hopchain_assets.cli.listening import LOOPBACK, check_port
 from hopchain_assets.cli.screen import load_settings, notes, say
 from hopchain_assets.settings import Settings
 from hopchain_assets.warehouse.landing import batches
 
-LOOPBACK = "127.0.0.1"
 WORKSPACE = "workspace.yaml"
 
 
@@ -24,8 +23,7 @@ def ui(port: int) -> None:
     """Open Dagster's web interface on this machine; Ctrl-C ends it."""
     settings = load_settings()
     project = _project()
-    if not _free(port):
-        raise Refusal(f"port {port} of {LOOPBACK} is in use: choose another one with --port")
+    check_port(port)
     settings.lake().migrate()
     if settings.landing().own:
         Path(settings.landing().own).mkdir(parents=True, exist_ok=True)
@@ -50,17 +48,6 @@ def _project() -> Path:
         if (folder / WORKSPACE).is_file():
             return folder
     raise Refusal(f"there is no {WORKSPACE} here: run this command in the project's folder")
-
-
-def _free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # as the server will do it: a port that was left a second ago is free
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
 
 
 def _prepare(settings: Settings) -> None:
