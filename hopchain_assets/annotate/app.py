@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib import resources
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Form, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hopchain_assets.annotate import answering, leading
 from hopchain_assets.annotate.pages import page
@@ -70,7 +72,7 @@ def create_app(book: ReviewBook, picture: Callable[[str], bytes], secret: str, a
     static = resources.files("hopchain_assets.annotate") / "static"
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_names(address))
-    app.middleware("http")(_guarded)
+    app.add_middleware(_Guard)
     app.add_exception_handler(SignIn, _way_in)
     app.add_exception_handler(HTTPException, _refusal)
     app.add_exception_handler(RequestValidationError, _unreadable)
@@ -85,24 +87,37 @@ def _names(address: str) -> list[str]:
     return list(LOOPBACK_NAMES) if name in LOOPBACK_NAMES else [name]
 
 
-async def _guarded(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+class _Guard:
     """Headers on every answer. Forms of other sites are refused, and a body of unknown or great length is not read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        refused = _refused(Request(scope))
+        await (refused or self._app)(scope, receive, guarded)
+
+
+def _refused(request: Request) -> Response | None:
     length = request.headers.get("content-length", "0")
     chunked = "transfer-encoding" in request.headers
-    origin = request.headers.get("origin", "")
     if chunked or not length.isdecimal() or len(length) > MOST_DIGITS or int(length) > MOST_BYTES:
-        return _safe(page("told", 413, words=WORDS[413]))
-    # taken apart by hand: a parser of addresses would break at "http://["
+        return page("told", 413, words=WORDS[413])
+    origin = request.headers.get("origin", "")
     own = (request.headers.get("host", ""), service_of(request).address.partition("://")[2])
+    # taken apart by hand: a parser of addresses would break at "http://["
     if request.method == "POST" and origin and origin.partition("://")[2] not in own:
-        return _safe(page("told", 403, words=WORDS[403]))
-    return _safe(await go_on(request))
-
-
-def _safe(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers[name] = value
-    return response
+        return page("told", 403, words=WORDS[403])
+    return None
 
 
 def _home(request: Request) -> Response:
@@ -160,4 +175,7 @@ def _unavailable(_: Request, error: Exception) -> Response:
 
 def _unexpected(_: Request, __: Exception) -> Response:
     # it is raised again after this, for the log
-    return _safe(page("told", 500, words="Something went wrong here, and nothing was kept. Tell who invited you."))
+    response = page("told", 500, words="Something went wrong here, and nothing was kept. Tell who invited you.")
+    # it does not pass the guard
+    response.headers.update(HEADERS)
+    return response

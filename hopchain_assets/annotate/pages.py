@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from hopchain_assets.domain.review import DEFECTS
+from hopchain_assets.operations.review.own import MOST_WAITING
 
 # raised with every start, so that browsers fetch the scripts and sheets of the release that runs
 RELEASE = secrets.token_hex(4)
@@ -20,7 +21,7 @@ _pages = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_pages.globals |= {"defects": DEFECTS, "release": RELEASE}
+_pages.globals |= {"defects": DEFECTS, "release": RELEASE, "most_waiting": MOST_WAITING}
 
 
 def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:

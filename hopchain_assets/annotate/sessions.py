@@ -105,6 +105,7 @@ def service_of(request: Request) -> Service:
     return request.app.state.service
 
 
+# what only compares is `async`, and so takes no thread: those that read the book do
 def signed_in(request: Request) -> Person:
     """Who asks.
 
@@ -118,7 +119,7 @@ def signed_in(request: Request) -> Person:
     return person
 
 
-def leading(person: Annotated[Person, Depends(signed_in)]) -> Person:
+async def leading(person: Annotated[Person, Depends(signed_in)]) -> Person:
     """Who asks, where they lead; others are told nothing of what is there.
 
     Raises:
@@ -129,7 +130,7 @@ def leading(person: Annotated[Person, Depends(signed_in)]) -> Person:
     return person
 
 
-def answering(person: Annotated[Person, Depends(signed_in)]) -> Person:
+async def answering(person: Annotated[Person, Depends(signed_in)]) -> Person:
     """Who asks, where they answer questions: who leads has seen the answers.
 
     Raises:
@@ -140,7 +141,7 @@ def answering(person: Annotated[Person, Depends(signed_in)]) -> Person:
     return person
 
 
-def own_form(
+async def own_form(
     request: Request,
     person: Annotated[Person, Depends(signed_in)],
     form_token: Annotated[str, Form(max_length=LONGEST_TOKEN)] = "",

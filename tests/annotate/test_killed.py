@@ -12,7 +12,7 @@ from hopchain_assets.operations.review.book import ReviewBook
 
 
 def test_no_acknowledged_vote_is_lost_when_the_service_is_killed(tmp_path: Path) -> None:
-    """Eight people answer over real HTTP; SIGKILL twice on the way. Nobody answers twice, nothing is asked too often."""
+    """Eight people answer over real HTTP, SIGKILL twice on the way: nobody answers twice, and nothing too often."""
     url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
     book = ReviewBook(url)
     visits = [Visit(visit.person_id, visit.token, 0.1) for visit in fill(book, items=400, people=8)]

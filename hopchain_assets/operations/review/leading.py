@@ -8,8 +8,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from hopchain_assets.domain.review import ReviewRules
-from hopchain_assets.operations.review.closing import STANDING, items, refresh, votes
-from hopchain_assets.operations.review.pushing import GONE, REMOVED, withdraw
+from hopchain_assets.operations.review.closing import REMOVED, STANDING, items, refresh, votes
+from hopchain_assets.operations.review.pushing import GONE, withdraw
 from hopchain_assets.operations.review.refusals import Refused
 from hopchain_assets.operations.review.trail import record
 from hopchain_assets.operations.statements import storable

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hopchain_assets.domain.review import ReviewRules, is_sampled
-from hopchain_assets.operations.review.closing import items, refresh, votes
+from hopchain_assets.operations.review.closing import REMOVED, items, refresh, votes
 from hopchain_assets.operations.review.trail import LINE, record
 from hopchain_assets.operations.statements import insert
 from hopchain_assets.operations.tables import (
@@ -24,8 +24,6 @@ from hopchain_assets.ports.reviews import Cast, NotMarked, Reviewed, ReviewItem
 
 # its chain is gone, or waits for people no more
 GONE = "gone"
-# who leads took it out for good
-REMOVED = "removed"
 
 
 def push(
