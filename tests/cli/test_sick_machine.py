@@ -34,7 +34,7 @@ def call(home: Path, *arguments: str) -> Ended:
     done = subprocess.run(
         [sys.executable, "-m", "hopchain_assets", *arguments],
         env=environment | {"HOPCHAIN_HOME": str(home)},
-        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return Ended(done.returncode, done.stdout, done.stderr)
 
