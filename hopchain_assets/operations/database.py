@@ -29,6 +29,8 @@ BUSY_SECONDS = 2.0
 SCHEMA_LOCK = 0x686F706F70
 # set in a connection's `info`: whether its next transaction only reads, and so waits for no writer
 READING = "reading"
+# whether what it commits outlives a power loss too, and so waits for the disk
+LASTING = "lasting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,16 @@ class Database:
         return str(self.address.password or self.address.query.get("password") or "")
 
     @contextmanager
-    def connected(self, reading: bool = False, kept: sa.Engine | None = None) -> Iterator[sa.Connection]:
+    def connected(
+        self, reading: bool = False, kept: sa.Engine | None = None, lasting: bool = False
+    ) -> Iterator[sa.Connection]:
         """A connection of one's own, for one thread. Unless `reading`, transactions take SQLite's write lock at once.
 
         Args:
             reading: whether it only reads.
             kept: an engine of `engine()` whose connections are used again; otherwise one is opened and closed.
+            lasting: whether what is committed outlives a power loss too. That waits for the disk; a process that is
+                killed loses nothing either way.
 
         Raises:
             OperationsError: when it cannot be opened, or fails on the way.
@@ -97,7 +103,7 @@ class Database:
         engine = kept or self._engine(sa.NullPool)
         try:
             with engine.connect() as connection:
-                connection.info[READING] = reading
+                connection.info.update({READING: reading, LASTING: lasting})
                 yield connection
         except DBAPIError as error:
             raise OperationsError(sentence(error, self.shown, self.password)) from error
@@ -178,13 +184,13 @@ class Database:
         def prepare(connection: sqlite3.Connection, _: object) -> None:
             # transactions begin where we say, not where Python guesses
             connection.isolation_level = None
-            # a killed process loses no committed row: what is in the log is the kernel's. Only a power loss can take
-            # the last half minute of calls, which are then paid again. FULL keeps those, but waits for the disk at each
-            # commit: beside programs that write much that took 13 ms each, and 300 calls a second instead of 2,000
-            connection.execute("PRAGMA synchronous = NORMAL")
 
         @event.listens_for(engine, "begin")
         def start(connection: sa.Connection) -> None:
+            # a killed process loses no committed row: what is in the log is the kernel's. A power loss can take the
+            # last half minute of calls, which are then paid again: with FULL each commit waits for the disk, which
+            # beside programs that write much took 13 ms, and left 300 calls a second of 2,000
+            connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if connection.info.get(LASTING) else 'NORMAL'}")
             connection.exec_driver_sql("BEGIN" if connection.info.get(READING) else "BEGIN IMMEDIATE")
 
         return engine

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
 
 from hopchain_assets.domain.review import ReviewRules, is_sampled
 from hopchain_assets.operations.review.book import Answer
@@ -29,6 +31,27 @@ def test_four_who_agree_make_an_answer_true_half_a_minute_later(desk: Desk) -> N
     assert desk.closed_now() == {}
     desk.wait(0.1)
     assert desk.closed_now() == {"q": ("unanimous", "5")}
+
+
+def test_an_answer_outlives_a_power_loss(sqlite_url: str) -> None:
+    """SQLite waits for the disk before a vote is acknowledged; a question that was handed out need not last."""
+    desk = Desk(sqlite_url, PLAIN)
+    desk.push(item("q"))
+    said: list[str] = []
+
+    def listen(*told: object) -> None:
+        said.append(str(told[2]))
+
+    event.listen(sa.Engine, "before_cursor_execute", listen)
+    try:
+        desk.ask("Ada")
+        asked = said.copy()
+        desk.say("Ada", "q", "5")
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", listen)
+    assert asked[0] == "PRAGMA synchronous = NORMAL"
+    assert said[len(asked)] == "PRAGMA synchronous = FULL"
+    assert any(statement.startswith("INSERT INTO review_votes") for statement in said[len(asked) :])
 
 
 def test_a_next_answer_makes_the_one_before_final(desk: Desk) -> None:

@@ -89,7 +89,7 @@ class ReviewBook:
             closing.settle(connection, self.rules, self.clock())
             return pushing.mark(connection)
 
-        return self._write(work)
+        return self._write(work, lasting=False)
 
     def reviewed(self) -> tuple[list[Reviewed], list[Cast]]:
         """All closed questions and the votes on them."""
@@ -133,7 +133,8 @@ class ReviewBook:
 
     def hand(self, person_id: str) -> Handed | None:
         """The question in somebody's hands, or the next one for them. May raise `NoMoreItems`."""
-        return self._write(lambda c: handing.hand(c, self.rules, person_id, self.clock()))
+        # a question that was in somebody's hands is nobody's work yet
+        return self._write(lambda c: handing.hand(c, self.rules, person_id, self.clock()), lasting=False)
 
     def may_see_picture(self, person_id: str, image_id: str) -> bool:
         """Whether the question in somebody's hands, or their last one, is about this picture."""
@@ -219,9 +220,9 @@ class ReviewBook:
         """Says that an object has no mark. May raise `Refused`."""
         self._write(lambda c: leading.not_marked(c, self.rules, question_id, category, actor, self.clock()))
 
-    def _write(self, work: Callable[[sa.Connection], T]) -> T:
+    def _write(self, work: Callable[[sa.Connection], T], lasting: bool = True) -> T:
         with self._turns:
-            done = patiently(lambda: self._within(lambda connection: _or_refused(work, connection), reading=False))
+            done = patiently(lambda: self._within(lambda connection: _or_refused(work, connection), lasting=lasting))
         if isinstance(done, Refused):
             raise done
         return done
@@ -229,9 +230,9 @@ class ReviewBook:
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
         return patiently(lambda: self._within(work, reading=True))
 
-    def _within(self, work: Callable[[sa.Connection], T], reading: bool) -> T:
+    def _within(self, work: Callable[[sa.Connection], T], reading: bool = False, lasting: bool = False) -> T:
         database = Database(self.url)
-        with database.connected(reading, self._open(database)) as connection:
+        with database.connected(reading, self._open(database), lasting) as connection:
             if reading and connection.dialect.name != "sqlite":
                 # all questions about one state of the tables, as SQLite has it anyway
                 connection.execution_options(isolation_level="REPEATABLE READ")
