@@ -63,6 +63,16 @@ def line(done: Line, tmp_path: Path) -> Line:
     return made
 
 
+@pytest.mark.parametrize("name", sorted(CHECKS | MODELS))
+def test_no_row_is_held_against_each_other_row(done: Line, name: str) -> None:
+    """A join by an OR takes hours on a large warehouse. What holds rows against one value says `(SELECT`."""
+    sql = (CHECKS | MODELS)[name].sql
+    with done.lake.reading() as connection:
+        ((_, plan),) = connection.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+    loops = len(re.findall("NL_JOIN|NESTED_LOOP|CROSS_PRODUCT", plan))
+    assert loops <= sql.upper().count("(SELECT"), plan
+
+
 def contents(lake: Lake, model: str) -> list[tuple[object, ...]]:
     return sorted(lake.query(f"FROM {model}").rows(), key=repr)
 
