@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -14,6 +15,14 @@ from typing import Any
 
 import psycopg
 import pytest
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works in the tests and in what they start, also where a shell began all of it in the background.
+
+    There SIGINT is ignored, and what is ignored is inherited.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
