@@ -98,7 +98,9 @@ def _answer(lake: Lake, sql: str, operations: str) -> pl.DataFrame:
     """
     try:
         # attaching takes a moment that most queries need not wait for
-        frame = _with_operations(lake, sql, operations) if "operations" in sql.lower() else lake.query(sql)
+        frame = (
+            _with_operations(lake, sql, operations) if "operations" in sql.lower() else lake.query(sql, all_cores=True)
+        )
     except duckdb.Error as error:
         if "from DuckLake" in str(error) and machine_trouble(error):
             # the catalog is broken, not the query
@@ -118,9 +120,9 @@ def _with_operations(lake: Lake, sql: str, url: str) -> pl.DataFrame:
 
     database = Database(url)
     if database.file is not None and not database.file.is_file():
-        return lake.query(sql)
+        return lake.query(sql, all_cores=True)
     scanner = "sqlite_scanner" if database.file is not None else "postgres_scanner"
-    with lake.open() as connection:
+    with lake.open(all_cores=True) as connection:
         connection.execute(f"LOAD {quoted(str(extension_file(scanner)))}")
         connection.execute(database.attach_sql())
         try:

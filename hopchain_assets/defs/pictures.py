@@ -75,7 +75,7 @@ def chains_metadata(line: Line, batch: str) -> dict[str, dg.MetadataValue]:
 
 
 def _facts(line: Line, batch: str, images: list[str]) -> dict[str, Facts]:
-    with line.lake.open() as connection:
+    with line.lake.reading() as connection:
         return read_facts(connection, batch, line.chains.limits, images)
 
 

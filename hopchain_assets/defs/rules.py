@@ -46,8 +46,7 @@ def _reading_tables(stage: str) -> Read:
 
     def read(line: Line, batch: str) -> Frames:
         # one snapshot: rows that another run replaces meanwhile must not look torn
-        with line.lake.open() as connection:
-            connection.execute("BEGIN")
+        with line.lake.reading() as connection:
             frames = {
                 table: connection.execute(f'SELECT {names} FROM "{table}" WHERE batch = ? ORDER BY ALL', [batch]).pl()
                 for table, names in columns.items()
@@ -106,8 +105,7 @@ def _judge_execution(frames: Frames) -> CheckOutcome:
 def _read_people(line: Line, batch: str) -> Frames:
     """Rows of pictures that owe nothing: what people took back since is done again, and judged then."""
     stage = line.stages()["verified_set"]
-    with line.lake.open() as connection:
-        connection.execute("BEGIN")
+    with line.lake.reading() as connection:
         owed = pending(connection, "verified_set", stage.version, stage.inputs(connection, [batch]), [batch]).get(batch)
         frames = {name: connection.execute(sql, [batch]).pl() for name, sql in _PEOPLE.items()}
     late = [*owed.to_do, *owed.gone] if owed else []

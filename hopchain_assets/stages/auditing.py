@@ -42,7 +42,7 @@ def open_questions(lake: Lake, image_prefix: str = "", category: str = "") -> li
 
     A category with one mark is asked only where a chain waits for it.
     """
-    with lake.open() as connection:
+    with lake.reading() as connection:
         said = {(image, name): exhaustive for image, name, exhaustive, _ in current_audits(connection).iter_rows()}
     helped: Counter[tuple[str, str]] = Counter()
     for image, program in lake.query(_WAITING_PROGRAMS).iter_rows():
@@ -64,7 +64,7 @@ def open_questions(lake: Lake, image_prefix: str = "", category: str = "") -> li
 
 def facts_of(lake: Lake, question: Question) -> Facts:
     """The facts of the picture that is asked about."""
-    with lake.open() as connection:
+    with lake.reading() as connection:
         return read_facts(connection, question.batch, CountLimits(), [question.image_id])[question.image_id]
 
 
@@ -95,7 +95,7 @@ def answers_from(line: Line, rows: Sequence[Mapping[str, object]], by: str) -> A
 def answers_to_keep(lake: Lake) -> list[dict[str, object]]:
     """All words that hold, in the form that `answers_from` reads."""
     names = {content: file_name(uri) for content, uri, _ in lake.query(_LANDED).iter_rows()}
-    with lake.open() as connection:
+    with lake.reading() as connection:
         rows = current_audits(connection).rows()
     kept = [
         {"file_name": names.get(image, ""), "sha256": image, "category": category, "exhaustive": exhaustive, "by": by}

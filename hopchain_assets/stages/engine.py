@@ -83,7 +83,7 @@ def run_stage(lake: Lake, stage: Stage, batch: str, progress: Progress | None = 
     def inputs(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         return stage.inputs(connection, [batch]).get(batch, {})
 
-    with lake.open() as connection:
+    with lake.reading() as connection:
         now = inputs(connection)
         owed = pending(connection, name, stage.version, {batch: now}, [batch]).get(batch)
     if not owed:
@@ -92,13 +92,11 @@ def run_stage(lake: Lake, stage: Stage, batch: str, progress: Progress | None = 
     done = _done(stage, made, now, [name for name in owed.to_do if name not in made.left])
     seconds = time.perf_counter() - started
     replaced = replace(lake, stage.tables, batch, stage.version, made.frames, done, owed.gone, inputs, seconds)
-    with lake.open() as connection:
-        left = pending(connection, name, stage.version, {batch: inputs(connection)}, [batch]).get(batch)
     return StageReport(
         stage=name,
         batch=batch,
         pending_before=len(owed.to_do),
-        pending_after=len(left.to_do) if left else 0,
+        pending_after=replaced.pending,
         seconds=time.perf_counter() - started,
         gone=replaced.gone,
         skipped=replaced.skipped + replaced.stale,

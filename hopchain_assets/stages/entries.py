@@ -46,7 +46,7 @@ def entries(line: Line, ids: Sequence[str]) -> list[Entry]:
     for row in rows.values():
         wanted[row["batch"]].add(row["image_id"])
     facts = {}
-    with line.lake.open() as connection:
+    with line.lake.reading() as connection:
         for batch, images in wanted.items():
             facts |= read_facts(connection, batch, line.chains.limits, sorted(images))
     pictures = {name: line.pictures.get(name) for name in facts}

@@ -88,7 +88,7 @@ class HopChains:
         Raises:
             ServerUnavailable: when a model is to be asked and cannot be.
         """
-        with self.lake.open() as connection:
+        with self.lake.reading() as connection:
             # what was perceived for chains of before is no fact for new ones: they ask anew, and the ledger answers
             facts = {
                 name: replace(known, perceptions={})

@@ -114,9 +114,8 @@ class Line:
         As far as can be told: what is upstream of a pending stage may still change its inputs.
         """
         rows: dict[tuple[str, str], Owed] = {}
-        with self.lake.open() as connection:
+        with self.lake.reading() as connection:
             # one snapshot, or a stage that ends meanwhile would be half in it
-            connection.execute("BEGIN")
             for name, stage in self.stages().items():
                 inputs = stage.inputs(connection, batches)
                 owed = pending(connection, name, stage.version, inputs, batches)

@@ -57,7 +57,7 @@ def stage_counts(line: Line) -> list[StageCount]:
     for owed in line.backlog():
         totals[owed.stage][0] += owed.done
         totals[owed.stage][3] += owed.pending
-    with line.lake.open() as connection:
+    with line.lake.reading() as connection:
         for name, stage in stages.items():
             counts = dict[str, int](connection.execute(_OUTCOMES, [name, stage.version]).fetchall())
             for place, outcome in ((1, "nothing"), (2, "failed")):
@@ -67,8 +67,7 @@ def stage_counts(line: Line) -> list[StageCount]:
 
 def figures(lake: Lake) -> Figures:
     """Counts over the whole warehouse, of one snapshot."""
-    with lake.open() as connection:
-        connection.execute("BEGIN")
+    with lake.reading() as connection:
         sizes = {name: int(connection.execute(sql).fetchall()[0][0]) for name, sql in _SIZES.items()}
         groups = {name: dict[str, int](connection.execute(sql).fetchall()) for name, sql in _GROUPS.items()}
     return Figures(

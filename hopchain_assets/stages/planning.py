@@ -47,8 +47,7 @@ def plan(line: Line) -> list[Planned]:
     """The stages in order. What follows from new results of an earlier stage is known when that is done."""
     found: list[Planned] = []
     carried: set[str] = set()
-    with line.lake.open() as connection:
-        connection.execute("BEGIN")
+    with line.lake.reading() as connection:
         annotated = {name for (name,) in connection.execute(_ANNOTATED, [sorted(GROUND_TRUTH)]).fetchall()}
         for name, stage in line.stages().items():
             owed = pending(connection, name, stage.version, stage.inputs(connection)).values()

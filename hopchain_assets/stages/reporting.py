@@ -30,8 +30,7 @@ def read_report(line: Line, checks: Sequence[CheckRow] = ()) -> Report:
     Raises:
         WarehouseError: when there is no warehouse.
     """
-    with line.lake.open() as connection:
-        connection.execute("BEGIN")
+    with line.lake.reading() as connection:
         by_batch = _yields(connection)
         of_verified = any(row.verified for row in by_batch)
         report = Report(

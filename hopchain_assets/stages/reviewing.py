@@ -93,7 +93,7 @@ def push_reviews(line: Line, seconds: float = math.inf) -> int:
     new, end = 0, time.monotonic() + seconds
     with line.lake.claim("push", "", wait=True), _reviews(line) as reviews:
         pushed, known = reviews.pushed(), batches(line.lake)
-        with line.lake.open() as connection:
+        with line.lake.reading() as connection:
             practice = _practice(connection)
             stamps = _stamps(connection, line, practice, known)
         for batch in known:
@@ -118,8 +118,7 @@ def _batches_of(line: Line, images: set[str]) -> dict[str, str]:
 
 def _push(line: Line, reviews: Reviews, batch: str, practice: Sequence[str]) -> int:
     """The questions of one batch, of one snapshot; how many are new."""
-    with line.lake.open() as connection:
-        connection.execute("BEGIN")
+    with line.lake.reading() as connection:
         stage = line.stages()[STAGE]
         if pending(connection, STAGE, stage.version, stage.inputs(connection, [batch]), [batch]):
             return 0

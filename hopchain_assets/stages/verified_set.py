@@ -58,7 +58,7 @@ class VerifiedSet:
 
     def work(self, batch: str, inputs: Sequence[str], progress: Progress) -> Work:
         """A row for each chain: verified, or waiting."""
-        with self.lake.open() as connection:
+        with self.lake.reading() as connection:
             chains = rows_of(connection, "hop_chains", batch, inputs)
             instances = rows_of(connection, "instances", batch, inputs)
             pairs = rows_of(connection, "pairs", batch, inputs)

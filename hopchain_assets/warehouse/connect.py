@@ -154,9 +154,12 @@ def extension_file(name: str) -> Path:
 
 @contextmanager
 def attached(
-    catalog: str, data_path: str, read_only: bool, create: bool = False
+    catalog: str, data_path: str, read_only: bool, create: bool = False, all_cores: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection of one's own in which the warehouse is in use. It rolls back what was not committed.
+
+    Unless it may have `all_cores` it has one thread: DuckLake asks its catalog in many small queries, and each takes
+    twice as long on two threads or more.
 
     Raises:
         WarehouseError: when the catalog cannot be opened, or is not there and `create` is false.
@@ -170,8 +173,9 @@ def attached(
     try:
         connection = instance.database.cursor()
         try:
+            threads = "RESET threads" if all_cores else "SET threads = 1"
             # a bar drawn into somebody's log or table helps nobody
-            connection.execute(f"SET enable_progress_bar = false; USE {NAME}")
+            connection.execute(f"SET enable_progress_bar = false; {threads}; USE {NAME}")
             yield connection
         finally:
             connection.close()

@@ -70,13 +70,17 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """What `replace` did: inputs recorded, done by another worker before, out of date, removed; rows by table."""
+    """What `replace` did: inputs recorded, done by another worker before, out of date, removed; rows by table.
+
+    `pending` are the inputs that are not done with it; 0 where nobody says which inputs there are.
+    """
 
     done: int
     skipped: int
     stale: int
     gone: int
     rows: Mapping[str, int]
+    pending: int = 0
 
 
 def pending(
@@ -149,8 +153,10 @@ def replace(
         kept = {d.input_id for d in keep}
         removed = {name for name in recorded.keys() & set(gone) - kept if current is None or name not in current}
         stale = len(done) - len(rival) - len(keep)
+        after = recorded | {d.input_id: (stage_version, d.input_hash) for d in keep}
+        owed = sum(after.get(name) != (stage_version, value) for name, value in (current or {}).items())
         if not keep and not removed:
-            return Replaced(0, len(rival), stale, 0, {})
+            return Replaced(0, len(rival), stale, 0, {}, owed)
         # every row came with its ledger row, so a first-time input has none to delete; each DELETE looks
         # through the files' statistics, 20 ms with some hundred batches
         _delete(connection, tables, batch, (kept | removed) & recorded.keys())
@@ -160,7 +166,7 @@ def replace(
             "INSERT INTO stage_runs VALUES (?, ?, ?, ?, ?, ?, ?)",
             [tables.stage, batch, stage_version, len(keep) + len(removed), sum(rows.values()), seconds, utc_now()],
         )
-        return Replaced(len(keep), len(rival), stale, len(removed), rows)
+        return Replaced(len(keep), len(rival), stale, len(removed), rows, owed)
 
     return lake.transact(tables.stage, batch, work, f"{tables.stage} {batch}")
 
@@ -217,7 +223,7 @@ def upstream(source: Source, stages: Sequence[str], batches: Sequence[str] | Non
 @contextmanager
 def _reading(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
     if isinstance(source, Lake):
-        with source.open() as connection:
+        with source.reading() as connection:
             yield connection
     else:
         yield source

@@ -22,7 +22,15 @@ import polars as pl
 from hopchain_assets.warehouse import connect
 from hopchain_assets.warehouse.connect import NAME, WarehouseError
 from hopchain_assets.warehouse.locks import claimed, writing
-from hopchain_assets.warehouse.rows import utc_now
+from hopchain_assets.warehouse.rows import begin_statistics, utc_now
+
+# a table of somebody else's that takes no empty row is left as it is
+_WITHOUT_STATISTICS = f"""
+SELECT table_name FROM duckdb_columns() WHERE database_name = '{NAME}' AND table_name NOT IN (
+    SELECT known.table_name FROM __ducklake_metadata_{NAME}.ducklake_table AS known
+    JOIN __ducklake_metadata_{NAME}.ducklake_table_stats USING (table_id) WHERE known.end_snapshot IS NULL
+) GROUP BY table_name HAVING bool_and(is_nullable)
+"""
 
 T = TypeVar("T")
 Parameters = Sequence[Any] | Mapping[str, Any] | None
@@ -45,18 +53,32 @@ class Lake:
     lock_folder: Path
 
     @contextmanager
-    def open(self, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+    def open(self, read_only: bool = True, all_cores: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """A short connection in which the warehouse is the current database. Use it in one thread.
+
+        Args:
+            read_only: whether it only reads.
+            all_cores: whether its queries run on all cores, which pays where they may read anything.
 
         Raises:
             WarehouseError: when there is no warehouse, or it cannot be opened.
         """
         if not connect.is_postgres(self.catalog) and not connect.sqlite_path(self.catalog).is_file():
             raise WarehouseError(connect.no_warehouse(self.catalog))
-        with connect.attached(self.catalog, self.data_path, read_only) as connection:
+        with connect.attached(self.catalog, self.data_path, read_only, all_cores=all_cores) as connection:
             yield connection
 
-    def query(self, sql: str, parameters: Parameters = None) -> pl.DataFrame:
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """As `open`, on one snapshot: what others commit meanwhile is not seen.
+
+        Several statements are also faster than by themselves, which read the catalog again each time.
+        """
+        with self.open() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    def query(self, sql: str, parameters: Parameters = None, all_cores: bool = False) -> pl.DataFrame:
         """The rows of one SELECT, of one snapshot.
 
         Raises:
@@ -65,7 +87,7 @@ class Lake:
         """
 
         def read() -> pl.DataFrame:
-            with self.open() as connection:
+            with self.open(all_cores=all_cores) as connection:
                 return connection.execute(sql, parameters).pl()
 
         return self._persist("read", read)
@@ -177,4 +199,6 @@ def _apply_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
     for name in new:
         connection.execute(files[name].read_text(encoding="utf-8"))
         connection.execute("INSERT INTO migrations VALUES (?, ?)", [name, utc_now()])
+    for (table,) in connection.execute(_WITHOUT_STATISTICS).fetchall():
+        begin_statistics(connection, table)
     return new

@@ -21,7 +21,7 @@ from hopchain_assets.warehouse.lake import Lake
 from hopchain_assets.warehouse.model_files import Model, SetCheck
 from hopchain_assets.warehouse.model_header import ModelError, told_by_duckdb, told_of_test
 from hopchain_assets.warehouse.model_state import WHOLE, Ledger, Plan, States, planned, read_recorded, read_states
-from hopchain_assets.warehouse.rows import append, utc_now
+from hopchain_assets.warehouse.rows import append, begin_statistics, utc_now
 
 SAMPLE_ROWS = 5
 Progress = Callable[[int, int], None]
@@ -94,7 +94,7 @@ def build_models(
         raise ModelError(f"there is no model {', '.join(sorted(unknown))}: `hopchain models` lists them")
     wanted = [model for model in models if names is None or model.name in names]
     built: list[Built] = []
-    with lake.open() as connection:
+    with lake.reading() as connection:
         states = read_states(connection, wanted)
     for model in wanted:
         built.append(_build(lake, model, states, full))
@@ -105,8 +105,7 @@ def build_models(
 
 def model_states(lake: Lake, models: Sequence[Model]) -> list[ModelState]:
     """What there is of each model, of one snapshot."""
-    with lake.open() as connection:
-        connection.execute("BEGIN")
+    with lake.reading() as connection:
         states, recorded = read_states(connection, models), read_recorded(connection)
     found: list[ModelState] = []
     for model in models:
@@ -131,7 +130,7 @@ def remove_gone(lake: Lake, models: Sequence[Model]) -> list[str]:
             connection.execute("DELETE FROM model_done WHERE model = ?", [name])
         return names
 
-    with lake.open() as connection:
+    with lake.reading() as connection:
         if not gone(connection):
             return []
     return lake.transact("models", "", work, "models that are gone")
@@ -144,8 +143,7 @@ def run_tests(lake: Lake, model: Model) -> list[TestResult]:
         ModelError: when the model was not built, or one of its tests fails to run.
     """
     found: list[TestResult] = []
-    with lake.open() as connection:
-        connection.execute("BEGIN")
+    with lake.reading() as connection:
         for test in model.tests:
             try:
                 failing, rows = _failing(connection, test.sql)
@@ -166,8 +164,7 @@ def run_checks(lake: Lake, checks: Sequence[SetCheck], names: Collection[str] | 
     if unknown:
         raise ModelError(f"there is no check {', '.join(sorted(unknown))}: `hopchain models check` lists them")
     found: list[CheckResult] = []
-    with lake.open() as connection:
-        connection.execute("BEGIN")
+    with lake.reading() as connection:
         for check in checks:
             if names is not None and check.name not in names:
                 continue
@@ -214,7 +211,7 @@ def _build(lake: Lake, model: Model, states: States, full: bool) -> Built:
         batches = len(plan.changed) if model.materialized == "incremental" else 0
         return Built(model, rows, batches, seconds(), False)
 
-    with lake.open() as connection:
+    with lake.reading() as connection:
         recorded = read_recorded(connection)
     if not planned(model, states, recorded, full):
         # most often so, and then nobody has to wait for the writers' lock
@@ -232,6 +229,7 @@ def _replace_rows(connection: duckdb.DuckDBPyConnection, model: Model, plan: Pla
     by_batch = model.materialized == "incremental"
     if _columns(connection, model) != model.columns:
         connection.execute(f'CREATE OR REPLACE TABLE "{model.name}" AS SELECT * FROM ({model.sql}\n) LIMIT 0')
+        begin_statistics(connection, model.name)
     else:
         old = of_batches([*plan.changed, *plan.gone]) if by_batch else "true"
         connection.execute(f'DELETE FROM "{model.name}" WHERE {old}')

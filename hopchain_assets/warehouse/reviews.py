@@ -39,8 +39,7 @@ def put_reviews(lake: Lake, reviewed: Sequence[Reviewed], cast: Sequence[Cast]) 
     left out, as somebody else's.
     """
     told = {"votes": _frame(cast, _VOTES), "reviews": _frame(reviewed, _REVIEWS)}
-    with lake.open() as connection:
-        connection.execute("BEGIN")
+    with lake.reading() as connection:
         stored = {name: _stored(connection, name) for name in _TABLES}
     now, before = _by_batch(told), _by_batch(stored)
     changed = [batch for batch in batches(lake) if not _same(now.get(batch, {}), before.get(batch, {}))]

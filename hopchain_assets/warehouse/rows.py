@@ -1,4 +1,4 @@
-"""Rows on their way into a table: appended by name, and stamped with the time."""
+"""Rows on their way into a table: appended by name, and stamped with the time; and tables without any."""
 
 from __future__ import annotations
 
@@ -30,3 +30,15 @@ def append(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFram
         raise WarehouseError(f"the rows for {table} do not fit it (see docs/tables.md): {error}") from error
     finally:
         connection.unregister("_new_rows")
+
+
+def begin_statistics(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Lets an empty table have statistics, which DuckLake begins with its first row. Call it in a transaction.
+
+    Without them it asks the catalog once for each column that is read: 170 ms for an empty table of 19 columns, and
+    6 ms with them.
+    """
+    if connection.execute(f'FROM "{table}" LIMIT 1').fetchone():
+        return
+    connection.execute(f'INSERT INTO "{table}" DEFAULT VALUES')
+    connection.execute(f'DELETE FROM "{table}"')

@@ -104,7 +104,7 @@ def test_work_on_outdated_inputs_is_dropped(lake: Lake) -> None:
     work = [Done("x", "2", "done", "out", 1), Done("y", "1", "done", "out", 1)]
     frames = _rows(x="wolf", y="cat")
     replaced = replace(lake, STAGE, "b", "1", frames, work, ["x"], lambda _: {"x": "3", "y": "1"})
-    assert replaced == Replaced(1, 0, 1, 0, {"categories": 1})
+    assert replaced == Replaced(1, 0, 1, 0, {"categories": 1}, pending=1)
     assert _stored(lake) == {"x": ("dog", "1"), "y": ("cat", "1")}
 
 

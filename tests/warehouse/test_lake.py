@@ -141,13 +141,25 @@ def test_reading_cannot_write(lake: Lake) -> None:
 
 def test_a_reader_keeps_its_snapshot(lake: Lake) -> None:
     """A reader inside a transaction and a writer do not wait for each other."""
-    with lake.open() as reader:
-        reader.execute("BEGIN")
+    with lake.reading() as reader:
         assert reader.execute("SELECT count(*) FROM images").fetchall() == [(0,)]
         lake.transact("s", "b", lambda c: c.execute("INSERT INTO images (image_id) VALUES ('x')"))
         assert reader.execute("SELECT count(*) FROM images").fetchall() == [(0,)]
         reader.execute("COMMIT")
         assert reader.execute("SELECT count(*) FROM images").fetchall() == [(1,)]
+
+
+def test_empty_tables_have_statistics(lake: Lake) -> None:
+    """So that DuckLake need not ask for those of each column; no row is there, and what is another's stays as it is."""
+    kept = "SELECT count(*), sum(record_count) FROM __ducklake_metadata_hopchain.ducklake_table_stats"
+    tables = len(lake.query("SHOW TABLES"))
+    assert lake.query(kept).rows() == [(tables, len(lake.query("FROM migrations")))]
+    with lake.open(read_only=False) as connection:
+        connection.execute("CREATE TABLE empty (a INTEGER)")
+        connection.execute("CREATE TABLE strict (a INTEGER NOT NULL)")
+    assert lake.migrate() == []
+    assert lake.query(kept).item(0, 0) == tables + 1
+    assert lake.query("FROM empty").is_empty()
 
 
 def test_a_held_lock_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
