@@ -19,11 +19,10 @@ from hopchain_assets.operations.review.handing_out import PUT_DOWN
 from hopchain_assets.operations.review.people import person_of
 from hopchain_assets.operations.review.refusals import NotYours, Refused
 from hopchain_assets.operations.review.trail import record
-from hopchain_assets.operations.review.voting import Answer
+from hopchain_assets.operations.review.voting import THEIR_VOTE, Answer
 from hopchain_assets.operations.statements import storable
 from hopchain_assets.operations.tables import (
     FROM_ELSEWHERE,
-    NOT_UNDONE,
     review_assignments,
     review_items,
     review_votes,
@@ -68,11 +67,7 @@ _ASKED = (
         sa.and_(assignments.question_id == items.question_id, assignments.person_id == _PERSON),
         isouter=True,
     )
-    .join(
-        review_votes,
-        sa.and_(votes.question_id == items.question_id, votes.person_id == _PERSON, NOT_UNDONE),
-        isouter=True,
-    )
+    .join(review_votes, THEIR_VOTE, isouter=True)
     .where(items.question_id == _QUESTION)
 )  # fmt: skip
 _SAME_ORIGIN = sa.select(votes.vote_id).where(votes.origin == sa.bindparam("origin"), FROM_ELSEWHERE)

@@ -68,6 +68,8 @@ class Voted:
 
 
 _PERSON, _QUESTION = sa.bindparam("person"), sa.bindparam("question")
+# their vote on the question, if they gave one and did not take it back
+THEIR_VOTE = sa.and_(votes.question_id == items.question_id, votes.person_id == _PERSON, NOT_UNDONE)
 # the question as this person has it: in their hands, answered, or neither
 _ASKED = (
     sa.select(
@@ -81,11 +83,7 @@ _ASKED = (
         sa.and_(leases.question_id == items.question_id, leases.person_id == _PERSON),
         isouter=True,
     )
-    .join(
-        review_votes,
-        sa.and_(votes.question_id == items.question_id, votes.person_id == _PERSON, NOT_UNDONE),
-        isouter=True,
-    )
+    .join(review_votes, THEIR_VOTE, isouter=True)
     .where(items.question_id == _QUESTION)
 )  # fmt: skip
 _LAST = (
