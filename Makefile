@@ -36,6 +36,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing what requirements.lock names into $(VENV) (once; a minute or so)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@# where PYTHONDONTWRITEBYTECODE is set, as in many containers, every command would compile us anew: a second or two
+	@$(BIN)/python -m compileall -q hopchain_assets
 	@touch $@
 
 # SAM3 and the reader of printed text, on the processor: the extras in an environment of their own, so that all else is
