@@ -97,10 +97,11 @@ def _answer(lake: Lake, sql: str, operations: str) -> pl.DataFrame:
         duckdb.Error: when the warehouse itself cannot be read.
     """
     try:
-        # attaching takes a moment that most queries need not wait for
-        frame = (
-            _with_operations(lake, sql, operations) if "operations" in sql.lower() else lake.query(sql, all_cores=True)
-        )
+        if "operations" in sql.lower():
+            frame = _with_operations(lake, sql, operations)
+        else:
+            # attaching takes a moment that most queries need not wait for
+            frame = lake.query(sql, all_cores=True)
     except duckdb.Error as error:
         if "from DuckLake" in str(error) and machine_trouble(error):
             # the catalog is broken, not the query

@@ -187,11 +187,14 @@ class Database:
 
         @event.listens_for(engine, "begin")
         def start(connection: sa.Connection) -> None:
+            if connection.info.get(READING):
+                connection.exec_driver_sql("BEGIN")
+                return
             # a killed process loses no committed row: what is in the log is the kernel's. A power loss can take the
             # last half minute of calls, which are then paid again: with FULL each commit waits for the disk, which
             # beside programs that write much took 13 ms, and left 300 calls a second of 2,000
             connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if connection.info.get(LASTING) else 'NORMAL'}")
-            connection.exec_driver_sql("BEGIN" if connection.info.get(READING) else "BEGIN IMMEDIATE")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
         return engine
 
